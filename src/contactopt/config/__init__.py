@@ -1,0 +1,30 @@
+"""What the user wants: the strategy file, validated, with hints for misspelt keys."""
+
+from contactopt.config.sections import (
+    ChannelConfig,
+    ExplorationConfig,
+    ModelsConfig,
+    ObjectiveConfig,
+    OfferConfig,
+    OrchestrationConfig,
+    PoolConfig,
+    RulesConfig,
+    TemplateConfig,
+    TrackingConfig,
+)
+from contactopt.config.strategy_file import StrategyConfig, example_strategy_text
+
+__all__ = [
+    "ChannelConfig",
+    "ExplorationConfig",
+    "ModelsConfig",
+    "ObjectiveConfig",
+    "OfferConfig",
+    "OrchestrationConfig",
+    "PoolConfig",
+    "RulesConfig",
+    "StrategyConfig",
+    "TemplateConfig",
+    "TrackingConfig",
+    "example_strategy_text",
+]
