@@ -1,8 +1,9 @@
 """What a channel is unless the strategy says otherwise.
 
-Unit costs are variable cost per attempt in the strategy's currency: mid-points of the ranges
-assumed for collections (agent time is priced by the minutes row of its pool, so a call costs the
-line only). They are assumptions to be replaced by the user's own figures.
+Unit costs are variable cost per attempt in the strategy's currency, at the low end of the ranges
+assumed for collections; a call includes the agent's time. Where agents are rostered and priced by
+the minutes of their pool, set the cost of the line only. All are assumptions, to be replaced by
+the user's own figures.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What happened, by when it was known: the only room that compares times."""

@@ -1,0 +1,134 @@
+"""Columns of contract tables as plain arrays: instants, numbers, coded words and ids.
+
+Optional columns may be absent from a frame; absent reads as null. Instants are int64
+microseconds UTC with `NO_INSTANT` for null, words and ids are integer codes with -1 for null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.errors import ContractError
+
+__all__ = ["Ids", "Ints", "codes_of", "instants", "known_at", "numbers", "text", "words"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def instants(frame: pd.DataFrame, name: str) -> Ints:
+    """Return a column of instants as int64 microseconds, shape (n_rows,)."""
+    if name not in frame or len(frame) == 0:
+        return np.full(len(frame), NO_INSTANT, dtype=np.int64)
+    column = frame[name]
+    if column.isna().all():
+        return np.full(len(frame), NO_INSTANT, dtype=np.int64)
+    if getattr(column.dtype, "tz", None) is None:
+        raise ContractError(
+            f"column {name} holds times without a zone",
+            hint="load the tables by Portfolio.from_folder or Portfolio.from_frames",
+        )
+    return column.to_numpy(dtype="datetime64[us]").astype(np.int64)
+
+
+def numbers(frame: pd.DataFrame, name: str) -> Floats:
+    """Return a numeric column as float64, null as NaN."""
+    if name not in frame or len(frame) == 0:
+        return np.full(len(frame), np.nan)
+    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def text(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a text column with a plain positional index, null where absent."""
+    if name in frame and len(frame):
+        return frame[name].reset_index(drop=True)
+    return pd.Series(np.full(len(frame), None, dtype=object), dtype="str")
+
+
+def words(frame: pd.DataFrame, name: str, vocabulary: tuple[str, ...]) -> pd.Categorical:
+    """Return a column of words coded by a vocabulary; other words follow it, sorted.
+
+    A strategy may add channels of its own, so the words found decide which categories follow.
+    """
+    if name not in frame or len(frame) == 0:
+        return pd.Categorical.from_codes(np.full(len(frame), -1, np.int8), list(vocabulary))
+    column = frame[name]
+    coded = pd.Categorical(column, categories=list(vocabulary))
+    if (coded.codes < 0).sum() == column.isna().sum():
+        return coded
+    extra = sorted(set(column.dropna().unique()) - set(vocabulary))
+    return pd.Categorical(column, categories=[*vocabulary, *extra])
+
+
+def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:
+    """Return when each row is known: max(event, recorded_at), else event plus the delay.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        May carry ``recorded_at``.
+    event_us : int64 array, shape (n_rows,)
+        The event's own time; a row without one has always been known.
+    delay_hours : float
+        `data_delay` of the table, for rows without ``recorded_at``.
+    """
+    recorded = instants(frame, "recorded_at")
+    late = np.where(event_us == NO_INSTANT, NO_INSTANT, event_us + round(delay_hours * 3.6e9))
+    return np.where(recorded == NO_INSTANT, late, np.maximum(event_us, recorded))
+
+
+class Ids:
+    """Sorted ids of one kind and their integer codes (positions).
+
+    Parameters
+    ----------
+    values : sequence of str
+        In any order; duplicates count once, nulls are left out.
+
+    Examples
+    --------
+    >>> ids = Ids(["b", "a"])
+    >>> ids.values.tolist(), ids.codes(pd.Series(["a", "x", None])).tolist()
+    (['a', 'b'], [0, -1, -1])
+    """
+
+    def __init__(self, values: Any) -> None:
+        found = pd.Series(values, dtype=object).dropna().unique()
+        self.values: npt.NDArray[np.object_] = np.sort(np.asarray(found, dtype=object))
+        self._index = pd.Index(self.values, dtype=object)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def codes(self, column: Any) -> Ints:
+        """Return the codes of a column of ids, -1 for null and unknown ones."""
+        column = pd.Series(column)
+        if len(self.values) == 0 or len(column) == 0 or column.isna().all():
+            return np.full(len(column), -1, dtype=np.int64)
+        return self._index.get_indexer(column.astype(object)).astype(np.int64)
+
+
+def codes_of(frame: pd.DataFrame, name: str, ids: Ids, table: str) -> Ints:
+    """Return codes of an id column; a non-null id that is not among ``ids`` is a fault.
+
+    Raises
+    ------
+    ContractError
+        If an id leads nowhere (the contracts' loader finds and names these).
+    """
+    if name not in frame or len(frame) == 0:
+        return np.full(len(frame), -1, dtype=np.int64)
+    column = frame[name]
+    codes = ids.codes(column)
+    broken = int(((codes < 0) & column.notna().to_numpy()).sum())
+    if broken:
+        raise ContractError(
+            f"{table}.{name}: {broken} rows name an id that no table has",
+            hint="load the tables by Portfolio.from_folder or Portfolio.from_frames, which name them",
+        )
+    return codes

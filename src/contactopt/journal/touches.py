@@ -1,0 +1,310 @@
+"""The touch log: every contact, when it was known, and what its outcome was at any instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.contracts import vocabulary as v
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.journal.columns import (
+    Ids,
+    Ints,
+    codes_of,
+    instants,
+    known_at,
+    numbers,
+    text,
+    words,
+)
+from contactopt.journal.event_index import EventIndex
+from contactopt.journal.kernels import LADDER, dead_points, machine_only, outcome_timeline, values_at
+
+__all__ = ["OUTCOME_CODE", "TouchLog", "touch_debt_frame", "touch_event_frame", "touch_frame"]
+
+OUTCOME_CODE = {word: code for code, word in enumerate(v.OUTCOMES)}
+_RANK = np.array([LADDER.index(o) if o in LADDER else -1 for o in v.OUTCOMES], dtype=np.int64)
+_BEATEN = np.array([o in v.NO_CONTACT_OUTCOMES for o in v.OUTCOMES])
+assert [OUTCOME_CODE[o] - OUTCOME_CODE["delivered"] for o in LADDER if o in ("opened", "clicked")]
+
+
+def _roles() -> npt.NDArray[np.int64]:
+    """What an outcome says about the address: see `kernels.dead_points`."""
+    role = np.zeros(len(v.OUTCOMES), dtype=np.int64)
+    for o in ("invalid", "bounced"):
+        role[OUTCOME_CODE[o]] = 1
+    role[OUTCOME_CODE["wrong_number"]] = 2
+    for o in ("delivered", "opened", "third_party"):
+        role[OUTCOME_CODE[o]] = 3
+    answered = ("clicked", "replied", "visited", "paid_online", "opted_out", "complained")
+    for o in (*answered, *v.RIGHT_PARTY_OUTCOMES):
+        role[OUTCOME_CODE[o]] = 4
+    return role
+
+
+_ROLE = _roles()
+
+
+@dataclass(frozen=True, eq=False)
+class TouchLog:
+    """Touches by customer; arrays are in the order of ``index``.
+
+    Parameters
+    ----------
+    index : EventIndex
+        By customer; ``time`` is ``started_at``.
+    frame : DataFrame
+        The source table; ``index.rows`` leads into it.
+    channel, direction, handled_by : Categorical
+    debt, point : int64 arrays
+        Codes, -1 where none is named.
+    line_starts, line_known, line_outcome : int64 arrays
+        Outcome changes per touch (`kernels.outcome_timeline`).
+    events : EventIndex
+        Digital events by touch position.
+    event, machine : arrays
+        Outcome code and machine flag of each digital event, in the order of ``events``.
+    event_ids : Series
+        Touch id of every row of the touch_events table.
+    named_touch, named_debt : int64 arrays
+        Debts named by touches (position, debt code), sorted and distinct.
+    by_point : EventIndex
+        The same touches by contact point; ``rows`` are positions of ``index``.
+    """
+
+    index: EventIndex
+    frame: pd.DataFrame
+    channel: pd.Categorical
+    direction: pd.Categorical
+    handled_by: pd.Categorical
+    debt: Ints
+    point: Ints
+    line_starts: Ints
+    line_known: Ints
+    line_outcome: Ints
+    events: EventIndex
+    event: Ints
+    machine: npt.NDArray[np.bool_]
+    named_touch: Ints
+    named_debt: Ints
+    by_point: EventIndex
+
+    # the index's arrays are the log's own time axis
+    @property
+    def starts(self) -> Ints:
+        """CSR starts per customer."""
+        return self.index.starts
+
+    @property
+    def time(self) -> Ints:
+        """Event time of each touch."""
+        return self.index.time
+
+    @property
+    def known(self) -> Ints:
+        """Instant from which each touch is known."""
+        return self.index.known
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @classmethod
+    def build(
+        cls,
+        tables: Any,
+        customers: Ids,
+        debts: Ids,
+        points: Ids,
+        delay_hours: Any,
+    ) -> TouchLog:
+        """Read touches, touch_debts and touch_events; ``delay_hours(table)`` gives the delay."""
+        frame = tables["touches"]
+        started = instants(frame, "started_at")
+        known = known_at(frame, started, delay_hours("touches"))
+        ids = text(frame, "touch_id")
+        owner = codes_of(frame, "customer_id", customers, "touches")
+        index = EventIndex.build(owner, len(customers), time=started, known=known, ids=ids)
+        rows = index.rows
+        touch_ids = Ids(ids)
+        position = np.full(len(touch_ids), -1, dtype=np.int64)
+        position[touch_ids.codes(ids.iloc[rows])] = np.arange(len(rows))
+        events, event, machine = _digital_events(
+            tables["touch_events"], touch_ids, position, len(rows), delay_hours("touch_events")
+        )
+        outcome = words(frame, "outcome", v.OUTCOMES).codes[rows].astype(np.int64)
+        own = np.where(outcome < 0, OUTCOME_CODE["unknown"], outcome)
+        own_known = _outcome_known(frame, started, known, delay_hours("touches"))[rows]
+        line = outcome_timeline(
+            own, own_known, events.starts, events.known, event, machine, _RANK, _BEATEN,
+            OUTCOME_CODE["unknown"],
+        )  # fmt: skip
+        debt = codes_of(frame, "debt_id", debts, "touches")[rows]
+        point = codes_of(frame, "contact_point_id", points, "touches")[rows]
+        named_touch, named_debt = _named_debts(
+            tables["touch_debts"], touch_ids, position, debts, debt
+        )
+        return cls(
+            index=index,
+            frame=frame,
+            channel=words(frame, "channel", v.CHANNELS)[rows],
+            direction=words(frame, "direction", v.DIRECTIONS)[rows],
+            handled_by=words(frame, "handled_by", v.HANDLED_BY)[rows],
+            debt=debt,
+            point=point,
+            line_starts=line[0],
+            line_known=line[1],
+            line_outcome=line[2],
+            events=events,
+            event=event,
+            machine=machine,
+            named_touch=named_touch,
+            named_debt=named_debt,
+            by_point=EventIndex.build(
+                point,
+                len(points),
+                time=index.time,
+                known=index.known,
+                ids=np.arange(len(rows)),
+            ),
+        )
+
+    def outcomes(self, positions: Ints, at_us: Ints) -> tuple[Ints, Ints]:
+        """Return outcome code and the instant it became known, per (touch, instant) pair.
+
+        Where nothing is known the code is that of `unknown` and the instant `NO_INSTANT`.
+        """
+        line = values_at(self.line_starts, self.line_known, positions, at_us)
+        if len(self.line_known) == 0:
+            return np.full(len(line), OUTCOME_CODE["unknown"]), np.full(len(line), NO_INSTANT)
+        code = np.where(line < 0, OUTCOME_CODE["unknown"], self.line_outcome[line])
+        since = np.where(code == OUTCOME_CODE["unknown"], NO_INSTANT, self.line_known[line])
+        return code, since
+
+    def dead_points(self, points: Ints, at_us: Ints) -> npt.NDArray[np.bool_]:
+        """Return, per (contact point, instant), whether the point is known to be dead."""
+        by = self.by_point
+        return dead_points(
+            by.starts, by.known, by.rows, by.time, self.line_starts, self.line_known,
+            self.line_outcome, _ROLE, points, at_us,
+        )  # fmt: skip
+
+
+def _outcome_known(frame: pd.DataFrame, started: Ints, known: Ints, delay_hours: float) -> Ints:
+    """When a touch's own outcome is known: outcome_at, else responded_at, else its end.
+
+    Rows without ``recorded_at`` arrive with the table's delay, and so do their outcomes.
+    """
+    seconds = np.nan_to_num(numbers(frame, "duration_s"))
+    when = started + np.round(seconds * 1e6).astype(np.int64)
+    for column in ("responded_at", "outcome_at"):
+        given = instants(frame, column)
+        when = np.where(given == NO_INSTANT, when, given)
+    unrecorded = instants(frame, "recorded_at") == NO_INSTANT
+    return np.maximum(known, when + np.where(unrecorded, round(delay_hours * 3.6e9), 0))
+
+
+def _digital_events(
+    frame: pd.DataFrame, touch_ids: Ids, position: Ints, n_touches: int, delay_hours: float
+) -> tuple[EventIndex, Ints, npt.NDArray[np.bool_]]:
+    occurred = instants(frame, "occurred_at")
+    code = codes_of(frame, "touch_id", touch_ids, "touch_events")
+    event = words(frame, "event", v.OUTCOMES).codes.astype(np.int64)
+    owner = np.where((code < 0) | (event < 0), -1, position[code] if len(position) else -1)
+    index = EventIndex.build(
+        owner, n_touches, time=occurred, known=known_at(frame, occurred, delay_hours), ids=event
+    )
+    machine = numbers(frame, "machine") > 0
+    return index, event[index.rows], machine[index.rows]
+
+
+def _named_debts(
+    frame: pd.DataFrame, touch_ids: Ids, position: Ints, debts: Ids, own_debt: Ints
+) -> tuple[Ints, Ints]:
+    """Return the distinct (touch position, debt code) pairs that touches name."""
+    code = codes_of(frame, "touch_id", touch_ids, "touch_debts")
+    touch = position[code] if len(position) else code
+    debt = codes_of(frame, "debt_id", debts, "touch_debts")
+    single = np.flatnonzero(own_debt >= 0)
+    touch = np.concatenate([touch, single])
+    debt = np.concatenate([debt, own_debt[single]])
+    keep = (touch >= 0) & (debt >= 0)
+    if not keep.any():
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    both = np.unique(touch[keep] * len(debts) + debt[keep])
+    return both // len(debts), both % len(debts)
+
+
+# ---- frames of a view ------------------------------------------------------------------------
+
+
+def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
+    """Return the touches known at an instant, one row each, by (customer, known-at, id)."""
+    where = log.index.at(at_us)
+    rows = log.index.rows[where]
+    now = np.full(len(where), at_us, dtype=np.int64)
+    outcome, outcome_known = log.outcomes(where, now)
+    counts = np.bincount(log.named_touch, minlength=len(log)) if len(log) else np.empty(0, int)
+
+    def words_of(name: str) -> pd.Series:
+        return text(log.frame, name).take(rows).reset_index(drop=True)
+
+    return pd.DataFrame(
+        {
+            "touch_id": words_of("touch_id"),
+            "customer": log.index.owner[where],
+            "debt": log.debt[where],
+            "channel": log.channel[where],
+            "direction": log.direction[where],
+            "started_us": log.index.time[where],
+            "known_us": log.index.known[where],
+            "outcome": pd.Categorical.from_codes(outcome, list(v.OUTCOMES)),
+            "outcome_known_us": outcome_known,
+            "contact_point": log.point[where],
+            "handled_by": log.handled_by[where],
+            "vendor": words_of("vendor"),
+            "collector": words_of("collector"),
+            "template_id": words_of("template_id"),
+            "offer_id": words_of("offer_id"),
+            "decision_id": words_of("decision_id"),
+            "duration_s": numbers(log.frame, "duration_s")[rows],
+            "cost": numbers(log.frame, "cost")[rows],
+            "machine_only": machine_only(
+                log.events.starts, log.events.known, log.machine, where, now
+            ),
+            "n_debts": counts[where],
+        }
+    )
+
+
+def touch_debt_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
+    """Return which debts the known touches name: row of the touch frame, debt code."""
+    where = log.index.at(at_us)
+    row = np.full(len(log), -1, dtype=np.int64)
+    row[where] = np.arange(len(where))
+    touch = row[log.named_touch]
+    keep = touch >= 0
+    return pd.DataFrame({"touch": touch[keep], "debt": log.named_debt[keep]})
+
+
+def touch_event_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
+    """Return the digital events known at an instant of touches known by then."""
+    where = log.index.at(at_us)
+    row = np.full(len(log), -1, dtype=np.int64)
+    row[where] = np.arange(len(where))
+    events = log.events.at(at_us)
+    touch = row[log.events.owner[events]]
+    keep = touch >= 0
+    events = events[keep]
+    return pd.DataFrame(
+        {
+            "touch": touch[keep],
+            "event": pd.Categorical.from_codes(log.event[events], list(v.OUTCOMES)),
+            "machine": log.machine[events],
+            "occurred_us": log.events.time[events],
+            "known_us": log.events.known[events],
+        }
+    )

@@ -1,0 +1,78 @@
+"""A number with its interval and the count it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+__all__ = ["Estimate", "cluster_totals", "mean_estimate", "normal_interval"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value, its two-sided interval and its denominator.
+
+    Parameters
+    ----------
+    value : float
+        NaN where the data cannot tell.
+    low, high : float
+        Ends of the interval at the asked level; NaN where the data cannot tell.
+    n : int
+        Rows, or clusters where the metric was given groups.
+
+    Examples
+    --------
+    >>> print(Estimate(0.7771, 0.7702, 0.7840, 21000))
+    0.7771 [0.7702, 0.7840] (n=21000)
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}] (n={self.n})"
+
+
+def normal_interval(value: float, standard_error: float, n: int, level: float) -> Estimate:
+    """Return the normal interval of ``value`` at confidence ``level``."""
+    half = float(ndtri(0.5 + level / 2.0)) * standard_error
+    return Estimate(float(value), float(value - half), float(value + half), int(n))
+
+
+def cluster_totals(
+    values: npt.NDArray[np.float64], groups: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
+    """Add values up per group, shape (n_groups,); without groups each row is its own."""
+    if groups is None:
+        return values
+    _, code = np.unique(np.asarray(groups), return_inverse=True)
+    return np.bincount(code.ravel(), weights=values)
+
+
+def mean_estimate(
+    values: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    groups: npt.ArrayLike | None,
+    level: float,
+) -> Estimate:
+    """Weighted mean with a linearised, cluster-robust interval (Cochran 1977, ratio estimator).
+
+    No rows, or no weight, give NaN.
+    """
+    total = float(weights.sum())
+    if len(values) == 0 or total <= 0:
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    mean = float(weights @ values) / total
+    influence = cluster_totals(weights * (values - mean) / total, groups)
+    n = len(influence)
+    error = np.sqrt(n / (n - 1) * float(influence @ influence)) if n > 1 else float("nan")
+    return normal_interval(mean, error, n, level)

@@ -1,0 +1,160 @@
+"""Who validates whom: folds by group and by time that do not depend on the order of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.errors import ContactoptError
+
+__all__ = ["Fold", "cross_fit_folds", "group_hash", "row_hash", "temporal_split"]
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+#: positions of the training rows and of the validation rows
+Fold = tuple[Ints, Ints]
+
+
+def _mix(h: Hashes) -> Hashes:
+    """Finaliser of splitmix64 (Steele, Lea, Flood 2014): spreads every input bit."""
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
+
+
+def row_hash(*columns: npt.NDArray[np.float64], random_state: int = 0) -> Hashes:
+    """Hash the content of each row, shape (n,); equal rows get equal hashes.
+
+    Parameters
+    ----------
+    *columns : float array, shape (n,) or (n, k)
+        NaN is a value like any other, -0.0 equals 0.0.
+    random_state : int
+        Changes the order that the hashes give.
+    """
+    total = np.zeros(len(columns[0]), dtype=np.uint64)
+    seed = np.array([random_state & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)
+    j = 1
+    for block in columns:
+        flat = np.asarray(block, dtype=np.float64).reshape(len(total), -1) + 0.0
+        for k in range(flat.shape[1]):
+            bits = np.where(np.isnan(flat[:, k]), np.nan, flat[:, k]).view(np.uint64)
+            salt = _mix(seed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j))
+            total += _mix(bits ^ salt)
+            j += 1
+    return _mix(total)
+
+
+def group_hash(groups: npt.ArrayLike, *, random_state: int = 0) -> Hashes:
+    """Hash of each row's group, shape (n,); ids may be numbers or strings."""
+    values = np.asarray(groups)
+    if values.dtype.kind not in "iufb":
+        values = values.astype(str).astype(object)
+    hashed = pd.util.hash_array(values).astype(np.uint64)
+    return _mix(hashed ^ _mix(np.array([random_state + 1], dtype=np.uint64)))
+
+
+def _buckets(hashes: Hashes, n_folds: int) -> Ints:
+    """Bucket of each row; equal hashes share one, buckets hold equally many distinct hashes."""
+    _, rank = np.unique(hashes, return_inverse=True)
+    return rank.ravel() % n_folds
+
+
+def cross_fit_folds(
+    hashes: Hashes, n_folds: int, *, strata: npt.ArrayLike | None = None
+) -> list[Fold]:
+    """Split rows into ``n_folds`` by hash, evenly inside each stratum.
+
+    Parameters
+    ----------
+    hashes : uint64 array, shape (n,)
+        `row_hash` or `group_hash`; rows with one hash stay together.
+    n_folds : int
+    strata : array-like, shape (n,), optional
+        Labels to balance; leave out where hashes are groups with mixed labels.
+
+    Returns
+    -------
+    list of (training positions, validation positions)
+    """
+    bucket = np.zeros(len(hashes), dtype=np.int64)
+    labels = np.zeros(len(hashes)) if strata is None else np.asarray(strata)
+    for value in np.unique(labels):
+        member = labels == value
+        bucket[member] = _buckets(hashes[member], n_folds)
+    return [(np.flatnonzero(bucket != k), np.flatnonzero(bucket == k)) for k in range(n_folds)]
+
+
+def temporal_split(
+    times: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    valid_share: float = 0.3,
+    n_folds: int = 3,
+    embargo: int = 0,
+    random_state: int = 0,
+) -> list[Fold]:
+    """Train on earlier rows of some groups, validate on later rows of the other groups.
+
+    The newest ``valid_share`` of the rows is the validation period. Groups (customers) are cut into
+    ``n_folds`` buckets: fold k validates on bucket k in that period and trains on all other buckets
+    before it, so that no customer and no instant is on both sides.
+
+    Parameters
+    ----------
+    times : array-like, shape (n,)
+        Instants: datetimes, or int64 microseconds since the epoch, UTC.
+    groups : array-like, shape (n,), optional
+        Without groups every row is its own and one fold is returned.
+    valid_share : float in (0, 1)
+    n_folds : int
+    embargo : int
+        Microseconds before the validation period that are left out of training (the label's
+        horizon, where labels overlap).
+    random_state : int
+
+    Returns
+    -------
+    list of (training positions, validation positions)
+        Empty where all instants are equal, or nothing is left on a side: there is no later time.
+
+    Raises
+    ------
+    ContactoptError
+        If the lengths of times and groups differ.
+
+    Examples
+    --------
+    >>> [(train, valid)] = temporal_split([1, 2, 3, 4], valid_share=0.25)
+    >>> train.tolist(), valid.tolist()
+    ([0, 1, 2], [3])
+    """
+    instants = _microseconds(times)
+    if groups is not None and len(np.asarray(groups)) != len(instants):
+        raise ContactoptError(
+            f"{len(instants)} times but {len(np.asarray(groups))} groups",
+            hint="give one group id per row",
+        )
+    if len(instants) == 0:
+        return []
+    cut = np.sort(instants)[int((1.0 - valid_share) * (len(instants) - 1))]
+    late = instants > cut
+    early = instants <= cut - embargo if embargo else ~late
+    if groups is None:
+        folds = [(np.flatnonzero(early), np.flatnonzero(late))]
+    else:
+        bucket = _buckets(group_hash(groups, random_state=random_state), n_folds)
+        folds = [
+            (np.flatnonzero(early & (bucket != k)), np.flatnonzero(late & (bucket == k)))
+            for k in range(n_folds)
+        ]
+    return folds if all(len(t) and len(v) for t, v in folds) else []
+
+
+def _microseconds(times: npt.ArrayLike) -> Ints:
+    values = np.asarray(times)
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    instants = pd.DatetimeIndex(pd.to_datetime(pd.Series(times), utc=True))
+    return np.asarray(instants.as_unit("us").asi8)

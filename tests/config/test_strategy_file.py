@@ -1,0 +1,92 @@
+"""The strategy file: defaults, hints, cross checks, and a faithful round trip."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from contactopt.config import StrategyConfig, example_strategy_text
+from contactopt.errors import ConfigError
+
+
+def test_annotated_example_is_valid_and_survives_the_round_trip() -> None:
+    config = StrategyConfig.from_mapping(yaml.safe_load(example_strategy_text()))
+    assert config.pools["agents"].unit == "minutes"
+    assert StrategyConfig.from_mapping(config.to_mapping()) == config
+    assert StrategyConfig.from_mapping(config.to_mapping()).content_hash == config.content_hash
+
+
+def test_example_names_every_section_and_top_level_key() -> None:
+    assert set(yaml.safe_load(example_strategy_text())) == set(StrategyConfig.model_fields)
+
+
+def test_defaults_give_sixty_one_actions() -> None:
+    config = StrategyConfig()
+    assert len(config.action_space) == 5 * 12 + 1
+    assert config.action_space.action_ids[-1] == "letter"
+    assert config.channel("sms").contact_point_kinds == ("mobile",)
+
+
+def test_keys_of_objective_and_rules_may_stand_at_the_top() -> None:
+    config = StrategyConfig.from_mapping({"fallback": "cautious", "currency": "EUR"})
+    assert config.rules.fallback == "cautious"
+    assert config.objective.currency == "EUR"
+    with pytest.raises(ConfigError, match="stands twice"):
+        StrategyConfig.from_mapping({"fallback": "refuse", "rules": {"fallback": "cautious"}})
+
+
+def test_all_faults_at_once_with_typo_hints() -> None:
+    with pytest.raises(ConfigError) as caught:
+        StrategyConfig.from_mapping(
+            {"fallbak": "cautious", "objective": {"horzon_days": 3}, "holdout_share": 2}
+        )
+    text = str(caught.value)
+    assert "did you mean 'fallback'" in text
+    assert "did you mean 'horizon_days'" in text
+    assert "holdout_share" in text
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"channels": {"smss": {}}}, "did you mean 'sms'"),
+        ({"channels": ["portal"]}, "can only come in"),
+        ({"pools": {"a": {"time_zone": "Mars/Base"}}}, "unknown time zone"),
+        ({"pools": {"a": {"serves": {"channels": ["fax"]}}}}, "unknown channel 'fax'"),
+        ({"slots": [25]}, "slots"),
+        (
+            {"templates": [{"template_id": "t", "channel": "sms"}] * 2},
+            "template_id is used twice",
+        ),
+    ],
+)
+def test_bad_values_are_refused(data: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        StrategyConfig.from_mapping(data)
+
+
+def test_own_channel_follows_its_root() -> None:
+    config = StrategyConfig.from_mapping({"channels": {"rcs": {"like": "sms"}}, "slots": [9]})
+    assert config.channel_root("rcs") == "sms"
+    assert config.channel("rcs").unit_cost == config.channel("sms").unit_cost
+    assert config.action_space.action_ids == ("rcs@09",)
+
+
+def test_missing_exchange_rate_names_the_currency() -> None:
+    config = StrategyConfig.from_mapping({"exchange_rates": {"EUR": 1.08}})
+    assert config.rate_of("USD") == 1.0
+    assert config.rate_of("EUR") == 1.08
+    with pytest.raises(ConfigError, match="no exchange rate for COP into USD"):
+        config.rate_of("COP")
+
+
+def test_file_errors(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="no strategy file"):
+        StrategyConfig.from_yaml(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [1", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        StrategyConfig.from_yaml(tmp_path / "bad.yaml")
+    (tmp_path / "list.yaml").write_text("- a", encoding="utf-8")
+    with pytest.raises(ConfigError, match="mapping"):
+        StrategyConfig.from_yaml(tmp_path / "list.yaml")
