@@ -51,7 +51,9 @@ def empty_column(kind: str, n: int) -> pd.Series:
     if kind == "flag":
         return pd.Series(np.zeros(n, bool))
     if kind in ("instant", "day", "due_day"):
-        return pd.Series(pd.DatetimeIndex(np.full(n, np.datetime64("NaT", "us"))).tz_localize("UTC"))
+        return pd.Series(
+            pd.DatetimeIndex(np.full(n, np.datetime64("NaT", "us"))).tz_localize("UTC")
+        )
     return pd.Series(pd.array([None] * n, dtype=STRING))
 
 
@@ -162,8 +164,10 @@ def _flags(raw: pd.Series) -> Cast:
 
 def _json(raw: pd.Series) -> Cast:
     """Read JSON objects; mappings are written as JSON with sorted keys. Holds are few."""
-    null = np.asarray(raw.isna()) if not raw.map(type).isin([dict, list]).any() else np.asarray(
-        raw.map(lambda v: v is None or (isinstance(v, float) and np.isnan(v)))
+    null = (
+        np.asarray(raw.isna())
+        if not raw.map(type).isin([dict, list]).any()
+        else np.asarray(raw.map(lambda v: v is None or (isinstance(v, float) and np.isnan(v))))
     )
     texts = raw.map(_one_json)
     cast = Cast(texts.astype(STRING))

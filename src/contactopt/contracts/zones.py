@@ -17,19 +17,18 @@ _US = "America/"
 #: subdivision -> zones, from the tz database's own notes on where each zone is kept
 _SUBDIVISIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        "US-CT US-DC US-DE US-GA US-MA US-MD US-ME US-NC US-NH US-NJ US-NY US-OH US-PA US-RI "
-        "US-SC US-VA US-VT US-WV".split(),
+        ["US-CT", "US-DC", "US-DE", "US-GA", "US-MA", "US-MD", "US-ME", "US-NC", "US-NH", "US-NJ", "US-NY", "US-OH", "US-PA", "US-RI", "US-SC", "US-VA", "US-VT", "US-WV"],
         (_US + "New_York",),
     ),
     **dict.fromkeys(
-        "US-AL US-AR US-IA US-IL US-LA US-MN US-MO US-MS US-OK US-WI".split(), (_US + "Chicago",)
+        ["US-AL", "US-AR", "US-IA", "US-IL", "US-LA", "US-MN", "US-MO", "US-MS", "US-OK", "US-WI"], (_US + "Chicago",)
     ),
-    **dict.fromkeys("US-CO US-MT US-NM US-UT US-WY".split(), (_US + "Denver",)),
-    **dict.fromkeys("US-CA US-WA US-NV".split(), (_US + "Los_Angeles",)),
-    **dict.fromkeys("US-FL US-TN US-KY".split(), (_US + "New_York", _US + "Chicago")),
+    **dict.fromkeys(["US-CO", "US-MT", "US-NM", "US-UT", "US-WY"], (_US + "Denver",)),
+    **dict.fromkeys(["US-CA", "US-WA", "US-NV"], (_US + "Los_Angeles",)),
+    **dict.fromkeys(["US-FL", "US-TN", "US-KY"], (_US + "New_York", _US + "Chicago")),
     "US-MI": (_US + "Detroit", _US + "Menominee"),
     "US-IN": (_US + "Indiana/Indianapolis", _US + "Chicago"),
-    **dict.fromkeys("US-KS US-ND US-NE US-SD".split(), (_US + "Chicago", _US + "Denver")),
+    **dict.fromkeys(["US-KS", "US-ND", "US-NE", "US-SD"], (_US + "Chicago", _US + "Denver")),
     "US-TX": (_US + "Chicago", _US + "Denver"),
     "US-AZ": (_US + "Phoenix", _US + "Denver"),
     "US-ID": (_US + "Boise", _US + "Los_Angeles"),
@@ -43,11 +42,11 @@ _SUBDIVISIONS: dict[str, tuple[str, ...]] = {
     "CA-AB": (_US + "Edmonton",),
     "CA-MB": (_US + "Winnipeg",),
     "CA-SK": (_US + "Regina",),
-    **dict.fromkeys("CA-NB CA-NS CA-PE".split(), (_US + "Halifax",)),
+    **dict.fromkeys(["CA-NB", "CA-NS", "CA-PE"], (_US + "Halifax",)),
     "CA-NL": (_US + "St_Johns", _US + "Goose_Bay"),
-    **dict.fromkeys("BR-DF BR-ES BR-GO BR-MG BR-PR BR-RJ BR-RS BR-SC BR-SP".split(), (
-        _US + "Sao_Paulo",
-    )),
+    **dict.fromkeys(
+        ["BR-DF", "BR-ES", "BR-GO", "BR-MG", "BR-PR", "BR-RJ", "BR-RS", "BR-SC", "BR-SP"], (_US + "Sao_Paulo",)
+    ),
     "BR-AL": (_US + "Maceio",),
     "BR-AM": (_US + "Manaus", _US + "Rio_Branco"),
     "AU-NSW": ("Australia/Sydney",),

@@ -84,7 +84,7 @@ def values_at(line_starts, line_known, items, instants):
 
 
 @njit(cache=True)
-def _effective(own, own_in, rank_of, beaten, best_human, any_event, demoted, unknown, delivered):
+def _effective(own, own_in, rank_of, beaten, best_human, any_event, demoted, unknown, ladder):
     """Return the outcome that the evidence so far supports (see `outcome_timeline`)."""
     own_rank = rank_of[own] if own_in else -1
     if own_in and own != unknown and own_rank < 0 and not (beaten[own] and best_human >= 0):
@@ -96,11 +96,12 @@ def _effective(own, own_in, rank_of, beaten, best_human, any_event, demoted, unk
         best = max(best, 0 if demoted else own_rank)
     if best < 0:
         return own if own_in else unknown
-    return delivered + best
+    return ladder[best]
 
 
 @njit(cache=True)
-def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, beaten, unknown):
+def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, beaten, ladder,
+                     unknown):  # fmt: skip
     """Return when each touch's effective outcome changes, as a CSR of changes per touch.
 
     A machine open or click shows delivery only. A touch's own `opened` or `clicked` counts as
@@ -116,6 +117,8 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
         Digital events per touch, sorted by (touch, known, id).
     rank_of, beaten : arrays, shape (n_outcomes,)
         Rank in `LADDER` (-1: not digital; rank 0 is the code ``delivered``); bool.
+    ladder : int array
+        Outcome code of each rank.
     unknown : int
         Code of `unknown`.
 
@@ -124,9 +127,6 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
     line_starts, line_known, line_outcome : arrays
     """
     n = len(own)
-    delivered = 0
-    while rank_of[delivered] != 0:
-        delivered += 1
     line_starts = np.zeros(n + 1, np.int64)
     line_known = np.empty(n + len(known), np.int64)
     line_outcome = np.empty(n + len(known), np.int64)
@@ -152,7 +152,7 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
                 j += 1
             seen = _effective(
                 own[i], own_in, rank_of, beaten, best_human, any_event,
-                own_machine and not own_human, unknown, delivered,
+                own_machine and not own_human, unknown, ladder,
             )  # fmt: skip
             if seen != current:
                 line_known[out] = now

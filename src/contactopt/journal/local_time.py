@@ -213,7 +213,7 @@ def instant_of(wall_us: Any, zone: Any) -> Ints:
 
     Examples
     --------
-    >>> skipped = to_us("2026-03-08T02:30Z")            # read as a wall clock
+    >>> skipped = to_us("2026-03-08T02:30Z")  # read as a wall clock
     >>> pd.Timestamp(instant_of([skipped], "America/New_York")[0], unit="us")
     Timestamp('2026-03-08 07:00:00')
     """

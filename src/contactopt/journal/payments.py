@@ -124,7 +124,9 @@ def payment_frame(log: PaymentLog, at_us: int) -> pd.DataFrame:
     where = log.index.at(at_us)
     return pd.DataFrame(
         {
-            "payment_id": text(log.frame, "payment_id").take(log.index.rows[where]).reset_index(drop=True),
+            "payment_id": text(log.frame, "payment_id")
+            .take(log.index.rows[where])
+            .reset_index(drop=True),
             "customer": log.index.owner[where],
             "debt": log.debt[where],
             "paid_us": log.index.time[where],

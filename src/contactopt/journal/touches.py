@@ -22,14 +22,20 @@ from contactopt.journal.columns import (
     words,
 )
 from contactopt.journal.event_index import EventIndex
-from contactopt.journal.kernels import LADDER, dead_points, machine_only, outcome_timeline, values_at
+from contactopt.journal.kernels import (
+    LADDER,
+    dead_points,
+    machine_only,
+    outcome_timeline,
+    values_at,
+)
 
 __all__ = ["OUTCOME_CODE", "TouchLog", "touch_debt_frame", "touch_event_frame", "touch_frame"]
 
 OUTCOME_CODE = {word: code for code, word in enumerate(v.OUTCOMES)}
 _RANK = np.array([LADDER.index(o) if o in LADDER else -1 for o in v.OUTCOMES], dtype=np.int64)
 _BEATEN = np.array([o in v.NO_CONTACT_OUTCOMES for o in v.OUTCOMES])
-assert [OUTCOME_CODE[o] - OUTCOME_CODE["delivered"] for o in LADDER if o in ("opened", "clicked")]
+_LADDER = np.array([OUTCOME_CODE[o] for o in LADDER], dtype=np.int64)
 
 
 def _roles() -> npt.NDArray[np.int64]:
@@ -140,7 +146,7 @@ class TouchLog:
         own_known = _outcome_known(frame, started, known, delay_hours("touches"))[rows]
         line = outcome_timeline(
             own, own_known, events.starts, events.known, event, machine, _RANK, _BEATEN,
-            OUTCOME_CODE["unknown"],
+            _LADDER, OUTCOME_CODE["unknown"],
         )  # fmt: skip
         debt = codes_of(frame, "debt_id", debts, "touches")[rows]
         point = codes_of(frame, "contact_point_id", points, "touches")[rows]

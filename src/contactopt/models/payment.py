@@ -13,7 +13,14 @@ from contactopt.models.blend import Blend, fit_blend
 from contactopt.models.boosted import BoostingPlan
 from contactopt.models.debt_age import bucket_of, prior_payment_rate, shrunken_rates
 from contactopt.models.encoder import Encoder, checked_matrix, column_of
-from contactopt.models.splits import Fold, cross_fit_folds, group_hash, row_hash, temporal_split
+from contactopt.models.splits import (
+    Fold,
+    content_order,
+    cross_fit_folds,
+    group_hash,
+    row_hash,
+    temporal_split,
+)
 
 __all__ = ["PaymentModel"]
 
@@ -144,10 +151,8 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
         label = self._labels(y, len(matrix))
         weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
         keep = np.flatnonzero(weight > 0)
-        seed = self._seed()
         # sorted by content: the fit does not depend on the order of the rows
-        key = row_hash(matrix[keep], label[keep], weight[keep], random_state=seed)
-        keep = keep[np.argsort(key, kind="stable")]
+        keep = keep[content_order(matrix[keep], label[keep], weight[keep], times, groups, keep)]
         matrix, label, weight = matrix[keep], label[keep], weight[keep]
         self._fit_prior(matrix, label, weight)
         rare = min(float((label == 1).sum()), float((label == 0).sum()))
@@ -172,11 +177,16 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
 
     def _labels(self, y: npt.ArrayLike, n: int) -> Floats:
         from sklearn.utils.multiclass import check_classification_targets, type_of_target
-        from sklearn.utils.validation import check_consistent_length, column_or_1d
+        from sklearn.utils.validation import (
+            assert_all_finite,
+            check_consistent_length,
+            column_or_1d,
+        )
 
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         values = column_or_1d(y, warn=True)
+        assert_all_finite(values, input_name="y")
         check_consistent_length(values, np.empty((n, 0)))
         if n == 0:
             self.classes_ = np.array([0, 1])
@@ -287,7 +297,8 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the likelier label per row, shape (n,)."""
-        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(np.int64)]
+        likely = (self.predict_proba(X)[:, 1] >= 0.5).astype(np.int64)
+        return self.classes_[likely]
 
     def to_state(self) -> dict[str, Any]:
         """Return everything needed to predict; plain values, lists and `ModelText`."""

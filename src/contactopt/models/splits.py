@@ -8,7 +8,7 @@ import pandas as pd
 
 from contactopt.errors import ContactoptError
 
-__all__ = ["Fold", "cross_fit_folds", "group_hash", "row_hash", "temporal_split"]
+__all__ = ["Fold", "content_order", "cross_fit_folds", "group_hash", "row_hash", "temporal_split"]
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -53,6 +53,26 @@ def group_hash(groups: npt.ArrayLike, *, random_state: int = 0) -> Hashes:
         values = values.astype(str).astype(object)
     hashed = pd.util.hash_array(values).astype(np.uint64)
     return _mix(hashed ^ _mix(np.array([random_state + 1], dtype=np.uint64)))
+
+
+def content_order(
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    weight: npt.NDArray[np.float64],
+    times: npt.ArrayLike | None,
+    groups: npt.ArrayLike | None,
+    rows: Ints,
+) -> Ints:
+    """Order of rows by what they hold, shape (n,): the same whatever order they came in.
+
+    X, y and weight have one entry per kept row; times and groups are indexed by ``rows``.
+    """
+    parts = [X, y, weight]
+    if times is not None:
+        parts.append(_microseconds(times)[rows].astype(np.float64))
+    if groups is not None:
+        parts.append((group_hash(groups)[rows] >> np.uint64(12)).astype(np.float64))
+    return np.argsort(row_hash(*parts), kind="stable")
 
 
 def _buckets(hashes: Hashes, n_folds: int) -> Ints:

@@ -54,8 +54,7 @@ def _balance_factor(state: State, rows: np.ndarray) -> np.ndarray:
     if not len(state.debts.customer):
         return np.ones(len(rows))
     balance = state.debts.balance[np.maximum(state.lead[rows], 0)]
-    median = np.asarray(state.preset.median_balance)[stage_of(state.lead_dpd()[rows])]
-    efolds = np.log(np.maximum(balance, 1.0) / median)
+    efolds = np.log(np.maximum(balance, 1.0) / state.preset.reference_balance)
     return np.clip(state.preset.balance_efold**efolds, 0.35, 2.5)
 
 

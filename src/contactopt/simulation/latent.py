@@ -148,6 +148,7 @@ _NOT_LATENT = {
     "ownership_shares",
     "median_balance",
     "balance_sigma",
+    "reference_balance",
     "instalment_share",
     "plan_instalments",
     "unit_cost",

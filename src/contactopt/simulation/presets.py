@@ -78,6 +78,7 @@ class Preset:
     type_pay: Row = (1.35, 0.70, 0.55, 0.70, 1.30, 1.10)  # A: hazard multiplier
     pay_sigma: float = 0.5  # A: lognormal frailty
     balance_efold: float = 0.6  # A: x 0.6 per e-fold of balance
+    reference_balance: float = 1300.0
     hardship_share: Row = (0.05, 0.35, 0.05, 0.15, 0.05, 0.10)  # A
     hardship_pay: float = 0.5  # A
     #: x 1.8 on payday and the three days after it (A); pay cycles: 1st, 15th, 30th, 1st and

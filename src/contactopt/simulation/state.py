@@ -68,6 +68,7 @@ class State:
     opted_out: np.ndarray
     known_dead: np.ndarray
     last_touch: np.ndarray
+    last_talk: np.ndarray
     n_paid: np.ndarray
 
     @classmethod
@@ -106,6 +107,7 @@ class State:
             opted_out=people.consent < 0,
             known_dead=np.zeros(len(points.customer), bool),
             last_touch=np.full(n, -1000, np.int64),
+            last_talk=np.full(n, -1000, np.int64),
             n_paid=np.zeros(n, np.int64),
         )
         state.choose_lead(np.arange(n))

@@ -54,7 +54,7 @@ def load_strategy(uri: str | Path, *, tracking_uri: str | None = None) -> Contac
     """
     from contactopt.strategy import ContactStrategy
 
-    if isinstance(uri, Path) or "models:/" not in uri and os.path.isdir(uri):  # noqa: PTH112
+    if isinstance(uri, Path) or ("models:/" not in uri and os.path.isdir(uri)):  # noqa: PTH112
         return ContactStrategy.load(uri)
     with tempfile.TemporaryDirectory(prefix="contactopt-") as work:
         return ContactStrategy.load(fetch_bundle(str(uri), Path(work), tracking_uri))
@@ -99,6 +99,4 @@ def _registered_version(
 def _download(store: Store, source: str, work: Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
-    return Path(
-        download_artifacts(artifact_uri=source, dst_path=str(work), tracking_uri=store.uri)
-    )
+    return Path(download_artifacts(artifact_uri=source, dst_path=str(work), tracking_uri=store.uri))

@@ -37,6 +37,8 @@ _NOISE: tuple[tuple[str, type[Warning]], ...] = (
     (".*``noload`` loader strategy is deprecated", DeprecationWarning),
     # our signature leaves inputs to our own validator, so there is nothing to infer
     (".*input example was not provided", UserWarning),
+    # MLflow about its own classes, when `mlflow.pyfunc` is first imported
+    (".*Any type hint is inferred as AnyType", UserWarning),
 )
 
 
@@ -152,14 +154,19 @@ def _initialise(uri: str) -> None:
     guard = path.with_name(f".{path.name}.lock")
     # SQLite's own lock: works on every system and ends with its process
     with closing(sqlite3.connect(guard, timeout=_LOCK_SECONDS, isolation_level=None)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:  # its holder made the tables and took the guard away
+            if _has_tables(path):
+                return
+            raise
         if not _has_tables(path):
             fresh = path.with_name(f".{path.name}.new")
             fresh.unlink(missing_ok=True)
             address = f"{_SQLITE}{fresh.as_posix()}"
             MlflowClient(address, address).search_experiments(max_results=1)
             fresh.replace(path)
-    with suppress(OSError):  # who still waits for this lock finds the tables and does nothing
+    with suppress(OSError):  # a system that keeps the file while others wait for it
         guard.unlink()
 
 
@@ -168,15 +175,16 @@ def _has_tables(path: Path) -> bool:
         return False
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            found = database.execute(
-                "SELECT count(*) FROM sqlite_master WHERE name IN ('alembic_version', 'experiments')"
+            (found,) = database.execute(
+                "SELECT count(*) FROM sqlite_master"
+                " WHERE name IN ('alembic_version', 'experiments')"
             ).fetchone()
     except sqlite3.DatabaseError as error:
         raise TrackingError(
             f"{path.name} is not an SQLite database",
             hint="name another file, or the address of a tracking server",
         ) from error
-    return found[0] == 2
+    return found == 2
 
 
 def _sqlite_path(uri: str) -> Path | None:

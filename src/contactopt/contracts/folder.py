@@ -1,0 +1,229 @@
+"""A portfolio folder: tables as Parquet files, folders of Parquet parts, or CSV."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from contactopt.contracts.faults import Fault
+from contactopt.contracts.tables import TABLES
+from contactopt.errors import ContractError
+
+__all__ = ["FolderContent", "read_folder", "write_folder"]
+
+_BESIDE = ("capacity",)
+
+
+@dataclass(slots=True)
+class FolderContent:
+    """Raw frames of a folder and the faults of the files themselves."""
+
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    capacity: pd.DataFrame | None = None
+    complete_to: dict[str, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_folder(path: str | Path, *, progress: bool = False) -> FolderContent:
+    """Read every table of a portfolio folder as it stands.
+
+    Parameters
+    ----------
+    path : str or Path
+    progress : bool
+        Show a bar over tables (on stderr).
+
+    Returns
+    -------
+    FolderContent
+
+    Raises
+    ------
+    ContractError
+        If there is no such folder. Faults of single files are returned.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ContractError(
+            f"no portfolio folder at {folder}",
+            hint="give a folder with one Parquet or CSV file per table, as the contract names them",
+        )
+    content = FolderContent()
+    names = [*TABLES, *_BESIDE]
+    for name in tqdm(names, desc="read tables", unit="table", disable=not progress):
+        frame = _read_one(folder, name, content)
+        if frame is not None and name == "capacity":
+            content.capacity = frame
+        elif frame is not None:
+            content.frames[name] = frame
+    _look_alikes(folder, content)
+    content.complete_to = _complete_to(folder / "portfolio.json", content)
+    return content
+
+
+def _read_one(folder: Path, name: str, content: FolderContent) -> pd.DataFrame | None:
+    file, parts, text = folder / f"{name}.parquet", folder / name, folder / f"{name}.csv"
+    there = [p for p in (file, parts, text) if p.is_file() or (p == parts and p.is_dir())]
+    if not there:
+        return None
+    if len(there) > 1:
+        both = " and ".join(sorted(p.name for p in there))
+        content.faults.append(Fault(name, "", "given twice", detail=both))
+        return None
+    try:
+        return _read_csv(text, name) if there[0] == text else _read_parquet(there[0])
+    except (OSError, ValueError, pa.ArrowException) as error:
+        # messages of the readers may quote the file's content: name the kind only
+        detail = f"{there[0].name}: {type(error).__name__}"
+        content.faults.append(Fault(name, "", "unreadable file", detail=detail))
+        return None
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    if path.is_file():
+        return _plain(pq.read_table(path, partitioning=None))
+    parts = sorted(p for p in path.rglob("*.parquet") if p.is_file())
+    if not parts:
+        raise ValueError("no Parquet part in the folder")
+    frames = [pq.read_table(p, partitioning=None) for p in parts]
+    frames = [f for f in frames if f.num_rows] or frames[:1]
+    return _plain(pa.concat_tables(frames, promote_options="permissive"))
+
+
+def _plain(table: pa.Table) -> pd.DataFrame:
+    # nanoseconds would not hold a validity "to the end of time"
+    return table.replace_schema_metadata(None).to_pandas(coerce_temporal_nanoseconds=False)
+
+
+def _read_csv(path: Path, name: str) -> pd.DataFrame:
+    """Read text as text: the contract's kinds, not a guess by column, decide what it means."""
+    frame = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8")
+    spec = TABLES.get(name)
+    for column in frame.columns:
+        if spec is not None and column not in spec.columns and str(column).startswith("x_"):
+            frame[column] = _guess(frame[column])
+    return frame
+
+
+def _guess(text: pd.Series) -> pd.Series:
+    """Return an extra column of a CSV file as number or bool if all of it reads so."""
+    present = text.notna()
+    words = {"true": True, "false": False}
+    lower = text.str.lower()
+    if present.any() and lower[present].isin(words).all():
+        return lower.map(words).astype(object).where(present, None)
+    number = pd.to_numeric(text, errors="coerce")
+    return number if (number.notna() == present).all() else text
+
+
+def _look_alikes(folder: Path, content: FolderContent) -> None:
+    """Tell a file that looks like a misspelt table; other files are not ours to judge."""
+    told = {f.table for f in content.faults}
+    absent = [n for n in TABLES if n not in content.frames and n not in told]
+    for path in sorted(folder.iterdir()):
+        stem = path.stem if path.is_file() else path.name
+        if path.suffix in (".parquet", ".csv", "") and stem not in (*TABLES, *_BESIDE):
+            near = get_close_matches(stem, absent, n=1, cutoff=0.8)
+            if near:
+                detail = f"{path.name}: did you mean `{near[0]}`?"
+                content.faults.append(Fault(stem, "", "unknown table", detail=detail))
+
+
+def _complete_to(path: Path, content: FolderContent) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8")).get("complete_to", {})
+        return dict(found)
+    except (ValueError, AttributeError, TypeError, UnicodeDecodeError):
+        detail = 'write {"complete_to": {"consents": "2026-05-31T22:00:00Z"}}'
+        content.faults.append(Fault("portfolio.json", "", "unreadable file", detail=detail))
+        return {}
+
+
+def write_folder(
+    path: str | Path,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    capacity: pd.DataFrame | None,
+    complete_to: Mapping[str, pd.Timestamp],
+) -> Path:
+    """Write tables as Parquet: all of them, or nothing.
+
+    The folder is made beside its place and moved there; a portfolio that stood there before is
+    replaced only then.
+
+    Raises
+    ------
+    ContractError
+        If the place is taken by something that is not a portfolio folder.
+    """
+    target = Path(path)
+    if target.exists() and not _replaceable(target):
+        raise ContractError(
+            f"{target} exists and is not a portfolio folder",
+            hint="give a new place, or a folder that holds nothing but a portfolio",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        for name, frame in tables.items():
+            _write_parquet(frame, fresh / f"{name}.parquet")
+        if capacity is not None:
+            _write_parquet(capacity, fresh / "capacity.parquet")
+        if complete_to:
+            told = {k: v.isoformat() for k, v in sorted(complete_to.items())}
+            text = json.dumps({"complete_to": told}, indent=2)
+            (fresh / "portfolio.json").write_text(text + "\n", "utf-8")
+        fresh.chmod(0o777 & ~_umask())
+        _swap(fresh, target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return target
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, path, compression="zstd")
+
+
+def _replaceable(target: Path) -> bool:
+    """Return whether a folder holds nothing but files of a portfolio."""
+    if not target.is_dir():
+        return False
+    ours = {*TABLES, *_BESIDE, "portfolio"}
+    suffixes = (".parquet", ".csv", ".json", "")
+    return all(p.stem in ours and p.suffix in suffixes for p in target.iterdir())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    old = fresh.with_name(fresh.name + ".old")
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,189 @@
+"""The road from raw frames to clean tables: read, check, quarantine, place days, sort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contactopt.contracts.faults import Fault, contract_error
+from contactopt.contracts.links import (
+    Codes,
+    check_keys,
+    check_links,
+    check_shared_owner,
+    key_names,
+    owners,
+)
+from contactopt.contracts.local_days import customer_zones, place_days
+from contactopt.contracts.quarantine import Quarantined, quarantine
+from contactopt.contracts.read_tables import RawTables, read_tables
+from contactopt.contracts.tables import TABLES
+from contactopt.errors import ContractError
+
+__all__ = ["Loaded", "load_tables"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Clean tables, sorted by customer and key, with everything that was set aside."""
+
+    tables: dict[str, pd.DataFrame]
+    owner: dict[str, Codes]
+    customer_ids: npt.NDArray[np.object_]
+    faults: tuple[Fault, ...]
+    quarantine: pd.DataFrame
+    quarantined_customers: npt.NDArray[np.object_]
+    quarantined_share: float
+    dropped_columns: dict[str, list[str]]
+
+
+def load_tables(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    max_quarantined_share: float = 0.0,
+    extra_channels: tuple[str, ...] = (),
+    found_before: tuple[Fault, ...] = (),
+) -> Loaded:
+    """Validate raw tables and make them ready to use.
+
+    Parameters
+    ----------
+    frames : mapping of str to pandas.DataFrame
+        Raw tables by contract name.
+    max_quarantined_share : float
+        Largest share, of rows and of customers, that may go into quarantine.
+    extra_channels : tuple of str
+        Channels that a strategy adds by `like`.
+    found_before : tuple of Fault
+        Faults that reading the files already showed.
+
+    Returns
+    -------
+    Loaded
+
+    Raises
+    ------
+    ContractError
+        Once, with every fault of every table, if any table as a whole is at fault or more than
+        the allowed share is in quarantine.
+    """
+    raw = read_tables(frames, extra_channels)
+    # a table that could not be read from its file is told as that, not as missing as well
+    unread = {f.table for f in found_before}
+    missing = [f for f in raw.log.structural if f.table not in unread]
+    raw.log.structural[:] = [*found_before, *missing]
+    found = _check_across(raw)
+    keys = {n: (s.key[0], key_names(s, raw.typed[n])) for n, s in TABLES.items() if _told(raw, n)}
+    if raw.log.structural:
+        raise _refusal(raw.log.summary(keys))
+    clean = quarantine(raw) if raw.log.n_faulty_rows else _untouched(raw)
+    keys = {n: (s.key[0], key_names(s, raw.typed[n])) for n, s in TABLES.items() if _told(raw, n)}
+    faults = raw.log.summary(keys)
+    share = _share(raw, clean)
+    if raw.log.structural or share > max_quarantined_share:
+        raise _refusal(faults, share, len(clean.customers))
+    ids = np.sort(np.asarray(clean.tables["customers"]["customer_id"], object))
+    owner = owners(clean.tables, pd.Index(ids, dtype="str")) if faults else found
+    _place_all_days(raw, clean, owner)
+    tables, owner = _sorted(clean.tables, owner)
+    return Loaded(
+        tables=tables,
+        owner=owner,
+        customer_ids=ids,
+        faults=tuple(faults),
+        quarantine=raw.log.quarantine(keys, raw.raw),
+        quarantined_customers=clean.customers,
+        quarantined_share=share,
+        dropped_columns=raw.dropped_columns,
+    )
+
+
+def _told(raw: RawTables, name: str) -> bool:
+    return bool(raw.log.columns_of(name))
+
+
+def _check_across(raw: RawTables) -> dict[str, Codes]:
+    unread = {fault.table for fault in raw.log.structural}
+    for name, spec in TABLES.items():
+        if name not in unread:
+            check_keys(spec, raw.typed[name], raw.log)
+    check_links(raw.typed, raw.log)
+    ids = raw.typed["customers"]["customer_id"].dropna().unique()
+    found = owners(raw.typed, pd.Index(np.sort(np.asarray(ids, object)), dtype="str"))
+    if not unread:
+        check_shared_owner(raw.typed, found, raw.log)
+    return found
+
+
+def _untouched(raw: RawTables) -> Quarantined:
+    kept = {n: np.ones(len(f), bool) for n, f in raw.typed.items()}
+    return Quarantined(dict(raw.typed), kept, np.empty(0, object))
+
+
+def _share(raw: RawTables, clean: Quarantined) -> float:
+    """Return the larger of the shares of faulty rows and of customers in quarantine."""
+    n_rows = sum(len(f) for f in raw.typed.values())
+    n_customers = raw.typed["customers"]["customer_id"].nunique()
+    return max(raw.log.n_faulty_rows / max(n_rows, 1), len(clean.customers) / max(n_customers, 1))
+
+
+def _refusal(faults: list[Fault], share: float = 0.0, n_customers: int = 0) -> ContractError:
+    n_rows = sum(f.n_rows for f in faults)
+    whole = sum(f.structural for f in faults)
+    headline = f"the portfolio does not meet the contract: {len(faults)} kind(s) of fault"
+    if n_rows:
+        headline += f", {n_rows} faulty value(s)"
+    if n_customers:
+        headline += f", {n_customers} customer(s) in quarantine"
+    if whole:
+        hint = (
+            f"{whole} of them concern a whole table and can only be mended at the source; "
+            "`contactopt schema` prints the columns of every table"
+        )
+    else:
+        # rounded up, so that the share that is named is one that is enough
+        enough = min(1.0, np.ceil(share * 10_000) / 10_000)
+        hint = (
+            "mend the rows, or go on without them and without the customers they concern: "
+            f"max_quarantined_share={enough:.4f} allows this many"
+        )
+    return contract_error(faults, headline, hint)
+
+
+def _place_all_days(raw: RawTables, clean: Quarantined, owner: dict[str, Codes]) -> None:
+    customers = clean.tables["customers"]
+    # owner codes count customers in sorted order
+    order = np.argsort(owner["customers"], kind="stable")
+    zones = {d: customer_zones(customers.iloc[order], due=d) for d in (False, True)}
+    for (name, column), plain in raw.plain_dates.items():
+        frame = clean.tables[name]
+        if frame.empty:
+            continue
+        due = TABLES[name].columns[column].kind == "due_day"
+        frame[column] = place_days(
+            frame[column], plain[clean.kept[name]], zones[due][owner[name]], due=due
+        )
+
+
+def _sorted(
+    tables: dict[str, pd.DataFrame], owner: dict[str, Codes]
+) -> tuple[dict[str, pd.DataFrame], dict[str, Codes]]:
+    done: dict[str, pd.DataFrame] = {}
+    codes: dict[str, Codes] = {}
+    for name, spec in TABLES.items():
+        frame = tables[name]
+        by = pa.table(
+            {"owner": owner[name], **{c: pa.array(frame[c], from_pandas=True) for c in spec.key}}
+        )
+        keys = [(c, "ascending") for c in by.column_names]
+        order = pc.sort_indices(by, sort_keys=keys).to_numpy()
+        if len(order) and (np.diff(order) != 1).any():
+            frame = frame.take(order).reset_index(drop=True)
+        done[name], codes[name] = frame, owner[name][order]
+    return done, codes

@@ -1,0 +1,222 @@
+"""What happens to faulty rows: they never vanish, and they fail closed.
+
+A faulty row of holds, consents or contact_points takes its customer out of the portfolio. A faulty
+touch stays, with outcome `unknown`, if customer, channel and instant can be read, because it
+counts against caps; else it takes its customer out. Any other faulty row goes, and its children
+with it. A hold or consent whose customer cannot be told fails the load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.contracts.links import Codes, owners, positions, through
+from contactopt.contracts.read_tables import RawTables
+from contactopt.contracts.tables import TABLES, Link, TableSpec
+
+__all__ = ["Quarantined", "quarantine"]
+
+Mask = npt.NDArray[np.bool_]
+#: without these nobody knows against which cap a touch counts
+_TOUCH_MUST = ("customer_id", "channel", "started_at")
+
+
+@dataclass(slots=True)
+class Quarantined:
+    """What is left after faulty rows were dealt with."""
+
+    tables: dict[str, pd.DataFrame]
+    kept: dict[str, Mask]
+    customers: npt.NDArray[np.object_]
+
+
+def quarantine(tables: RawTables) -> Quarantined:
+    """Take faulty rows and their customers out; may note further faults in the log.
+
+    Parameters
+    ----------
+    tables : RawTables
+        Typed tables with the faults of all checks in their log.
+
+    Returns
+    -------
+    Quarantined
+        Clean tables, the mask of the rows that stayed, and the ids of quarantined customers.
+    """
+    work = _Quarantine(tables)
+    work.first_pass()
+    while work.cascade():
+        pass
+    return work.result()
+
+
+class _Quarantine:
+    """Working state: which rows are kept, which customers are out."""
+
+    def __init__(self, tables: RawTables) -> None:
+        self.log = tables.log
+        self.typed = dict(tables.typed)
+        self.faulty = {n: tables.log.faulty(n, len(f)) for n, f in self.typed.items()}
+        self.kept = {n: np.ones(len(f), bool) for n, f in self.typed.items()}
+        names = self.typed["customers"]["customer_id"].dropna().unique()
+        self.customers = pd.Index(names)
+        self.owner = owners(self.typed, self.customers)
+        self.out = np.zeros(len(self.customers), bool)
+        #: tables whose keys were changed: links to the old names lead nowhere
+        self.renamed: set[str] = set()
+
+    # ---- direct faults -------------------------------------------------------------------
+
+    def first_pass(self) -> None:
+        for name, spec in TABLES.items():
+            rows = self.faulty[name]
+            if not rows.any():
+                continue
+            if name == "customers":
+                self._customers(rows)
+            elif spec.on_fault == "customer":
+                self._fail_closed(spec, rows)
+            elif spec.on_fault == "touch":
+                self._touches(rows)
+            else:
+                self.kept[name] &= ~rows
+
+    def _customers(self, rows: Mask) -> None:
+        """Take faulty customers out; of identical copies the first stays without fault."""
+        only_copy = self._surplus_copies("customers")
+        self._take_out(self.owner["customers"][rows & ~only_copy])
+        self.kept["customers"] &= ~rows
+
+    def _surplus_copies(self, name: str) -> Mask:
+        """Return rows whose only fault is that an identical row stands before them."""
+        columns = self.log.columns_of(name)
+        frame = self.typed[name]
+        key = TABLES[name].key[0]
+        other = self.log.faulty(name, len(frame), tuple(c for c in columns if c != key))
+        suspect = self.log.faulty(name, len(frame), (key,)) & ~other
+        rows = np.flatnonzero(suspect)
+        if not len(rows):
+            return suspect
+        first = np.zeros(len(frame), bool)
+        first[rows] = True
+        sound = pd.concat([frame[~self.faulty[name]], frame.iloc[rows]], ignore_index=True)
+        repeats = np.asarray(sound.duplicated(keep="first"))[-len(rows) :]
+        first[rows] = repeats
+        return first
+
+    def _fail_closed(self, spec: TableSpec, rows: Mask) -> None:
+        """Take out the customers of faulty rows, by every road that leads to one."""
+        self.kept[spec.name] &= ~rows
+        rows = rows & ~self._surplus_copies(spec.name)
+        told = self._told(spec, rows)
+        if spec.name == "contact_points":
+            return
+        lost = rows.copy()
+        lost[np.flatnonzero(rows)] = ~told
+        if lost.any():
+            self.log.table(
+                spec.name,
+                "customer cannot be told",
+                f"{int(lost.sum())} faulty row(s): nobody knows whom they protect",
+                column="customer_id",
+            )
+
+    def _told(self, spec: TableSpec, rows: Mask) -> Mask:
+        """Take out whoever faulty rows may be about; return which rows name anybody."""
+        frame = self.typed[spec.name].loc[rows]
+        roads = [self.owner[spec.name][rows]]
+        for column, parent in (("debt_id", "debts"), ("contact_point_id", "contact_points")):
+            if column in frame and parent != spec.name:
+                link = Link(column, parent)
+                roads.append(through(frame[column], self.typed[parent], link, self.owner))
+        for road in roads:
+            self._take_out(road)
+        return np.any([road >= 0 for road in roads], axis=0)
+
+    def _touches(self, rows: Mask) -> None:
+        frame = self.typed["touches"].copy()
+        unreadable = np.asarray(frame[list(_TOUCH_MUST)].isna().any(axis=1))
+        unreadable |= self.owner["touches"] < 0
+        unreadable |= self.log.faulty("touches", len(frame), _TOUCH_MUST)
+        gone = rows & unreadable
+        self._told(TABLES["touches"], gone)
+        self.kept["touches"] &= ~gone
+        stays = rows & ~unreadable
+        self._repair(frame, stays)
+        self.typed["touches"] = frame
+
+    def _repair(self, frame: pd.DataFrame, stays: Mask) -> None:
+        """Blank what is wrong in touches that stay, and forget what came of them."""
+        copies = self._surplus_copies("touches")
+        self.kept["touches"] &= ~(stays & copies)
+        stays = stays & ~copies
+        for column, faulty in self.log.columns_of("touches").items():
+            if column in frame and column not in ("touch_id", "direction", "outcome"):
+                frame.loc[faulty[stays[faulty]], column] = None
+        columns = self.log.columns_of("touches")
+        outcome = np.flatnonzero(stays)
+        frame.loc[outcome, "outcome"] = "unknown"
+        # an attempt of unknown direction counts as ours: against the caps
+        wrong = columns.get("direction", np.zeros(0, np.int64))
+        frame.loc[wrong[stays[wrong]], "direction"] = "outbound"
+        wrong = columns.get("touch_id", np.zeros(0, np.int64))
+        wrong = wrong[stays[wrong]]
+        if len(wrong):
+            # copies with one id but different content: each counts, under a name of its own
+            again = frame.loc[wrong].sort_values(
+                ["touch_id", *_TOUCH_MUST, "debt_id", "contact_point_id"], kind="stable"
+            )
+            nth = again.groupby("touch_id", dropna=False).cumcount() + 1
+            name = again["touch_id"].fillna("no-id") + "#" + nth.astype("str")
+            frame.loc[again.index, "touch_id"] = name
+            self.renamed.add("touches")
+
+    # ---- consequences --------------------------------------------------------------------
+
+    def cascade(self) -> bool:
+        """Take out rows of customers who are out, and children of rows that went; once."""
+        before = self._state()
+        gone = np.append(self.out, False)
+        for name in TABLES:
+            self.kept[name] &= ~gone[self.owner[name]]
+        for name, spec in TABLES.items():
+            for link in spec.links:
+                self._orphans(spec, link)
+        return self._state() != before
+
+    def _state(self) -> tuple[int, ...]:
+        return (int(self.out.sum()), *(int(k.sum()) for k in self.kept.values()))
+
+    def _orphans(self, spec: TableSpec, link: Link) -> None:
+        if self.kept[link.parent].all() and link.parent not in self.renamed:
+            return
+        parent = self.typed[link.parent].loc[self.kept[link.parent], link.parent_key]
+        values = self.typed[spec.name][link.column]
+        lost = np.asarray(values.notna()) & (positions(values, pd.Index(parent.unique())) < 0)
+        lost &= self.kept[spec.name]
+        if not lost.any():
+            return
+        if spec.on_fault == "touch" and link.parent != "customers":
+            # the attempt was made all the same: it goes on counting, for all debts
+            frame = self.typed["touches"].copy()
+            frame.loc[lost, link.column] = None
+            frame.loc[lost, "outcome"] = "unknown"
+            self.typed["touches"] = frame
+            self.log.rows(spec.name, link.column, f"{link.parent} in quarantine", lost)
+            return
+        self.kept[spec.name] &= ~lost
+        if spec.on_fault == "customer" and link.parent != "customers":
+            self._take_out(self.owner[spec.name][lost])
+        self.log.rows(spec.name, link.column, f"{link.parent} in quarantine", lost)
+
+    def _take_out(self, codes: Codes) -> None:
+        self.out[codes[codes >= 0]] = True
+
+    def result(self) -> Quarantined:
+        tables = {n: f.loc[self.kept[n]].reset_index(drop=True) for n, f in self.typed.items()}
+        names = np.sort(np.asarray(self.customers[self.out], object))
+        return Quarantined(tables, self.kept, names)

@@ -1,0 +1,137 @@
+"""Holds, consents and notices: what forbids, allows or must precede a contact."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contactopt.contracts import vocabulary as v
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.errors import ContractError
+from contactopt.journal.columns import Ids, Ints, codes_of, instants, known_at, text, words
+from contactopt.journal.local_time import HOUR_US
+
+__all__ = ["consent_frame", "hold_frame", "notice_frame", "party_frame"]
+
+#: a hold that is on record and begins this soon after the instant bears on a day's plan
+AHEAD_US = 48 * HOUR_US
+
+
+def _at(rows: Ints, values: Any) -> Any:
+    return values.take(rows).reset_index(drop=True) if hasattr(values, "take") else values[rows]
+
+
+def hold_frame(
+    frame: pd.DataFrame, customers: Ids, debts: Ids, points: Ids, at_us: int, delay_hours: float
+) -> pd.DataFrame:
+    """Return the holds known at an instant, ended ones too, sorted by (customer, id).
+
+    A hold is known from max(starts_at, recorded_at). One that is recorded by the instant and
+    begins within 48 hours of it is told as well: the day that is planned must respect it.
+    """
+    starts = instants(frame, "starts_at")
+    recorded = instants(frame, "recorded_at")
+    known = known_at(frame, starts, delay_hours)
+    announced = (recorded != NO_INSTANT) & (recorded <= at_us) & (starts <= at_us + AHEAD_US)
+    customer = codes_of(frame, "customer_id", customers, "holds")
+    rows = _sorted_rows((known <= at_us) | announced, customer, text(frame, "hold_id"))
+    return pd.DataFrame(
+        {
+            "hold_id": _at(rows, text(frame, "hold_id")),
+            "customer": customer[rows],
+            "kind": words(frame, "kind", v.HOLD_KINDS)[rows],
+            "debt": codes_of(frame, "debt_id", debts, "holds")[rows],
+            "channel": words(frame, "channel", v.CHANNELS)[rows],
+            "contact_point": codes_of(frame, "contact_point_id", points, "holds")[rows],
+            "starts_us": starts[rows],
+            "ends_us": instants(frame, "ends_at")[rows],
+            "detail": _details(text(frame, "detail").take(rows)),
+        }
+    )
+
+
+def _details(column: pd.Series) -> pd.Series:
+    """Parse JSON details; a hold that cannot be read must not be taken for none."""
+    parsed = {}
+    for raw in column.dropna().unique():
+        try:
+            parsed[raw] = json.loads(raw)
+        except ValueError:
+            raise ContractError(
+                "holds.detail is not JSON in at least one row",
+                hint="write an object such as {}, or leave it empty",
+            ) from None
+    return pd.Series([parsed.get(raw) for raw in column], dtype=object)
+
+
+def consent_frame(
+    frame: pd.DataFrame, customers: Ids, points: Ids, at_us: int, delay_hours: float
+) -> pd.DataFrame:
+    """Return the latest known consent per customer, channel and contact point (or none).
+
+    Of two changes in the same microsecond the revocation wins.
+    """
+    changed = instants(frame, "changed_at")
+    customer = codes_of(frame, "customer_id", customers, "consents")
+    channel = words(frame, "channel", v.CHANNELS)
+    point = codes_of(frame, "contact_point_id", points, "consents")
+    status = words(frame, "status", v.CONSENT_STATUSES)
+    rows = np.flatnonzero((known_at(frame, changed, delay_hours) <= at_us) & (customer >= 0))
+    keys = (status.codes, changed, point, channel.codes, customer)
+    rows = rows[np.lexsort([k[rows] for k in keys])]
+    same = np.ones(max(len(rows) - 1, 0), dtype=bool)
+    for key in keys[2:]:
+        same &= key[rows][1:] == key[rows][:-1]
+    rows = rows[np.append(~same, True)] if len(rows) else rows
+    return pd.DataFrame(
+        {
+            "customer": customer[rows],
+            "channel": channel[rows],
+            "contact_point": point[rows],
+            "status": status[rows],
+            "changed_us": changed[rows],
+        }
+    )
+
+
+def notice_frame(
+    frame: pd.DataFrame, customers: Ids, debts: Ids, at_us: int, delay_hours: float
+) -> pd.DataFrame:
+    """Return the legal notices known at an instant, sorted by (customer, id)."""
+    sent = instants(frame, "sent_at")
+    customer = codes_of(frame, "customer_id", customers, "notices")
+    known = known_at(frame, sent, delay_hours) <= at_us
+    rows = _sorted_rows(known, customer, text(frame, "notice_id"))
+    return pd.DataFrame(
+        {
+            "notice_id": _at(rows, text(frame, "notice_id")),
+            "customer": customer[rows],
+            "debt": codes_of(frame, "debt_id", debts, "notices")[rows],
+            "kind": words(frame, "kind", v.NOTICE_KINDS)[rows],
+            "sent_us": sent[rows],
+            "channel": words(frame, "channel", v.CHANNELS)[rows],
+        }
+    )
+
+
+def party_frame(
+    frame: pd.DataFrame, customers: Ids, debts: Ids, at_us: int, delay_hours: float
+) -> pd.DataFrame:
+    """Return the further obligors of debts whose role holds at an instant."""
+    start = instants(frame, "valid_from")
+    end = instants(frame, "valid_to")
+    customer = codes_of(frame, "customer_id", customers, "debt_parties")
+    debt = codes_of(frame, "debt_id", debts, "debt_parties")
+    holds = (known_at(frame, start, delay_hours) <= at_us) & ((end == NO_INSTANT) | (end > at_us))
+    role = words(frame, "role", v.PARTY_ROLES)
+    rows = np.flatnonzero(holds & (customer >= 0))
+    rows = rows[np.lexsort((role.codes[rows], debt[rows], customer[rows]))]
+    return pd.DataFrame({"customer": customer[rows], "debt": debt[rows], "role": role[rows]})
+
+
+def _sorted_rows(keep: Any, customer: Ints, ids: pd.Series) -> Ints:
+    rows = np.flatnonzero(keep & (customer >= 0))
+    return rows[np.lexsort((pd.factorize(ids.iloc[rows], sort=True)[0], customer[rows]))]

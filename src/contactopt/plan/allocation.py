@@ -1,0 +1,161 @@
+"""From a problem to integer probabilities that keep every row, with a certified loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.errors import CapacityError
+from contactopt.plan.budget import explore
+from contactopt.plan.dual import Solver
+from contactopt.plan.floors import SetAside, set_aside
+from contactopt.plan.plain import PlainSolution, solve_plain
+from contactopt.plan.problem import Problem
+from contactopt.policy import ContactPolicy
+from contactopt.policy.kernels import SOFTMAX, UNIT, final_pass
+
+__all__ = ["Allocation", "allocate"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Probabilities of one batch and what certifies them.
+
+    Parameters
+    ----------
+    probabilities : int64 array, shape (n, m + 1)
+        Multiples of 2**-36; rows sum to exactly 2**36; `wait` last.
+    row_prices, cell_prices : float array
+        Money per unit under which the probabilities were made; by row, and by cell (last: 0).
+    greedy : PlainSolution
+        The capacity-constrained plan without exploration, floor and control group.
+    tau, floor, budget : float
+    value : float
+        Expected value of the plan, from the integers.
+    loss : float
+        Certified: upper bound of the greedy plan less ``value``.
+    expected_use : float array, shape (K,)
+        Units by row, from the integers.
+    passes : int
+    notes : tuple of str
+    """
+
+    probabilities: npt.NDArray[np.int64]
+    row_prices: Floats
+    cell_prices: Floats
+    greedy: PlainSolution
+    tau: float
+    floor: float
+    budget: float
+    value: float
+    loss: float
+    expected_use: Floats
+    passes: int
+    notes: tuple[str, ...]
+
+
+def allocate(
+    problem: Problem,
+    policy: ContactPolicy,
+    control: npt.NDArray[np.bool_],
+    n_actions: int,
+    *,
+    n_threads: int = 1,
+) -> Allocation:
+    """Solve the batch.
+
+    Parameters
+    ----------
+    problem : Problem
+    policy : ContactPolicy
+    control : bool array, shape (n,)
+        Customers who only wait.
+    n_actions : int
+        m, the number of columns beside `wait`.
+    n_threads : int
+        Same result for every number.
+
+    Raises
+    ------
+    ConfigError
+        If floor and control group contradict the exploration budget.
+    CapacityError
+        If minimum units cannot be met together.
+    """
+    first = Solver(problem, n_threads=n_threads)
+    greedy = solve_plain(problem, solver=first)
+    if policy.explores:
+        found = explore(problem, policy, greedy, control, n_threads)
+        assert policy.exploration is not None
+        method, aside, tau = policy.exploration.method, found.aside, found.tau
+        prices, budget, notes = found.evaluation.prices, found.budget, found.notes
+        passes, least = first.passes + found.passes, 1
+    else:
+        aside = set_aside(problem, 0.0, control)
+        solver = Solver(aside.problem, n_threads=n_threads)
+        start = greedy.prices if control.any() else None
+        plain = solve_plain(aside.problem, start=start, solver=solver) if control.any() else greedy
+        method, tau, prices, budget, least = SOFTMAX, plain.tau, plain.prices, 0.0, 0
+        notes = ("no exploration: propensities are of no use for a later policy",)
+        passes = first.passes + solver.passes
+    solver = Solver(aside.problem)
+    cell_prices = solver.cell_prices(prices)
+    whole, value, use = _integers(method, tau, aside, cell_prices, n_actions, least)
+    _check_minimum(problem, use)
+    return Allocation(
+        probabilities=whole,
+        row_prices=solver.row_prices(prices),
+        cell_prices=cell_prices,
+        greedy=greedy,
+        tau=tau if policy.explores else 0.0,
+        floor=aside.floor,
+        budget=budget,
+        value=value,
+        loss=greedy.bound - value,
+        expected_use=use,
+        passes=passes,
+        notes=notes,
+    )
+
+
+def _integers(method: int, tau: float, aside: SetAside, price: Floats, m: int, least: int):
+    """Round to integers; where a row would be exceeded, shrink its cells in favour of waiting.
+
+    The solution meets the rows to 1e-9; shrinking matters where it stopped early (few customers,
+    prices between two vertices). Counting rows are checked in integer arithmetic.
+    """
+    p, cover = aside.problem, aside.problem.rows.table.cover
+    rows = p.rows
+    shrink = np.ones(p.n_cells + 1)
+    most = np.array([round(c) for c in rows.limit / rows.per_contact], dtype=object) * UNIT
+    while True:
+        whole = np.zeros((len(p.weight), m + 1), dtype=np.int64)
+        count, use = np.zeros(p.n_cells + 1, dtype=np.int64), np.zeros(p.n_cells + 1)
+        value = final_pass(
+            method, float(tau), p.starts, p.arm, p.value, p.usage, p.cell, p.weight, p.room,
+            price, aside.floor, aside.factor, shrink, least, whole, count, use,
+        )  # fmt: skip
+        row_use = cover @ use[:-1]
+        over = row_use > rows.limit * (1 + 1e-12)
+        for k in np.flatnonzero(rows.counting):
+            over[k] = sum(int(c) for c in count[:-1][cover[k]]) > most[k]
+        if not over.any():
+            return whole, float(value), row_use
+        for k in np.flatnonzero(over):
+            part = min(rows.target[k] / max(row_use[k], 1e-300), 1.0) * (1 - 1e-9)
+            shrink[:-1][cover[k]] *= part
+
+
+def _check_minimum(problem: Problem, use: Floats) -> None:
+    rows = problem.rows
+    short = use < rows.table.min_units * (1 - 1e-3) - 1e-3
+    if short.any():
+        names = ", ".join(np.array(rows.table.label, dtype=object)[short][:5])
+        raise CapacityError(
+            f"minimum units of {int(short.sum())} row(s) cannot be met together: {names}",
+            hint="lower min_units, open more actions, or lower holdout_share",
+        )

@@ -1,0 +1,186 @@
+"""The dual of the allocation: one price per row, by projected Newton with continuation in tau.
+
+With s_ia = m_ia - sum_k lambda_k u_k(i,a),
+
+    D(lambda) = sum_i max_p {<p, s_i> + tau w_i R(p)} + lambda' C,   lambda >= 0
+
+is convex and smooth; its gradient is C - usage(p) and its Hessian is summed in the same pass. A row
+with a minimum has a second price, with usage of the other sign. At any prices sum_i max_a s_ia +
+lambda' C is an upper bound on every feasible plan, which certifies each solution without a solver.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.plan.problem import Problem
+from contactopt.policy.kernels import dual_pass
+
+__all__ = ["Evaluation", "Solver"]
+
+Floats = npt.NDArray[np.float64]
+
+#: customers per chunk; fixed, so that sums do not depend on the number of threads
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything one pass over the customers tells at given prices."""
+
+    prices: Floats
+    #: expected value of the probabilities that the exploration moves
+    value: float
+    #: upper bound on every feasible plan of the same pairs
+    bound: float
+    dual: float
+    gradient: Floats
+    hessian: Floats
+    #: largest relative violation of feasibility or complementarity
+    residual: float
+
+
+class Solver:
+    """Evaluates and minimises the dual of one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    n_threads : int
+        Results are the same for every number.
+
+    Notes
+    -----
+    Prices are a vector of length K + L: the K rows, then the L rows with a minimum.
+    """
+
+    def __init__(self, problem: Problem, *, n_threads: int = 1) -> None:
+        self.problem = problem
+        self.n_threads = max(1, n_threads)
+        #: passes over all customers so far
+        self.passes = 0
+        rows = problem.rows
+        self._lower = np.flatnonzero(rows.low > 0)
+        cover = rows.table.cover.astype(float)
+        self._cover = np.vstack([cover, -cover[self._lower]])
+        above = np.maximum(rows.target - problem.floor_use, 0.0)
+        below = np.maximum(rows.low - problem.floor_use, 0.0)[self._lower]
+        self._limit = np.concatenate([above, -below])
+        self._scale = np.concatenate([rows.target, rows.target[self._lower]]) + 1e-9
+
+    @property
+    def n_prices(self) -> int:
+        return len(self._limit)
+
+    def cell_prices(self, prices: Floats) -> Floats:
+        """Return the price of each cell (sum over its rows) and 0 for the free cell."""
+        return np.append(self._cover.T @ prices, 0.0)
+
+    def row_prices(self, prices: Floats) -> Floats:
+        """Return one price per row: what a unit more is worth, less what the minimum costs."""
+        net = prices[: len(self.problem.rows.table)].copy()
+        net[self._lower] -= prices[len(net) :]
+        return net
+
+    # ---- one pass --------------------------------------------------------------------------
+
+    def evaluate(self, method: int, tau: float, prices: Floats) -> Evaluation:
+        """Run one pass over the customers."""
+        self.passes += 1
+        sums, use, curvature = self._sums(method, tau, self.cell_prices(prices))
+        cover, limit = self._cover, self._limit
+        gradient = limit - cover @ use
+        slack = np.where(prices > 0, np.abs(gradient), np.maximum(-gradient, 0.0))
+        return Evaluation(
+            prices=prices,
+            value=float(sums[0]),
+            bound=float(sums[2] + prices @ limit),
+            dual=float(sums[1] + prices @ limit),
+            gradient=gradient,
+            hessian=cover @ curvature @ cover.T,
+            residual=float((slack / self._scale).max(initial=0.0)),
+        )
+
+    def _sums(self, method: int, tau: float, price: Floats) -> tuple[Floats, Floats, Floats]:
+        p = self.problem
+        chunks = -(-len(p.weight) // CHUNK)
+        sums = np.zeros((chunks, 3))
+        use = np.zeros((chunks, len(price)))
+        curvature = np.zeros((chunks, len(price), len(price)))
+
+        def run(first: int, last: int) -> None:
+            dual_pass(
+                method, float(tau), p.starts, p.value, p.usage, p.cell, p.weight, p.room, price,
+                CHUNK, first, last, sums, use, curvature,
+            )  # fmt: skip
+
+        threads = min(self.n_threads, chunks)
+        if threads <= 1:
+            run(0, chunks)
+        else:
+            edges = np.linspace(0, chunks, threads + 1).astype(int)
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(run, edges[:-1], edges[1:]))
+        # the partial sums are added in the order of the chunks, whoever made them
+        return sums.sum(axis=0), use.sum(axis=0)[:-1], curvature.sum(axis=0)[:-1, :-1]
+
+    # ---- projected Newton ------------------------------------------------------------------
+
+    def solve(
+        self, method: int, tau: float, start: Floats, *, tolerance: float, max_passes: int = 60
+    ) -> Evaluation:
+        """Minimise the dual at one tau from given prices (active set at 0, Armijo).
+
+        The Hessian is damped by the gradient over a price radius, which vanishes at the solution
+        (fast convergence stays) and keeps steps short where nobody is at the margin.
+        """
+        here = self.evaluate(method, tau, start)
+        radius = self._radius()
+        last = self.passes + max_passes
+        while here.residual > tolerance and self.passes < last:
+            free = (here.prices > 0) | (here.gradient < 0)
+            step = self._step(here, free, radius)
+            there, length = self._armijo(method, tau, here, step, last)
+            if there is None:
+                break
+            radius *= 4.0 if length == 1.0 else 0.5
+            here = there
+        return here
+
+    def _radius(self) -> float:
+        """Return a first price scale: mean absolute value of a pair per mean unit."""
+        value, usage = self.problem.value, self.problem.usage
+        if value.size == 0:
+            return 1.0
+        return float(np.abs(value).mean() / max(usage.mean(), 1e-9)) + 1e-9
+
+    def _step(self, here: Evaluation, free: npt.NDArray[np.bool_], radius: float) -> Floats:
+        step = np.zeros_like(here.prices)
+        if not free.any():
+            return step
+        hessian = here.hessian[np.ix_(free, free)]
+        gradient = here.gradient[free]
+        ridge = 1e-11 * np.diag(hessian) + np.abs(gradient) / radius
+        ridge += 1e-14 * (1.0 + self._scale[free]) / radius
+        step[free] = np.linalg.solve(hessian + np.diag(ridge), -gradient)
+        return step
+
+    def _armijo(self, method: int, tau: float, here: Evaluation, step: Floats, last: int):
+        length = 1.0
+        noise = 1e-12 * (abs(here.dual) + 1.0)
+        while self.passes < last:
+            prices = np.maximum(here.prices + length * step, 0.0)
+            moved = prices - here.prices
+            if not moved.any():
+                return None, length
+            there = self.evaluate(method, tau, prices)
+            if there.dual <= here.dual + 1e-4 * float(here.gradient @ moved) + noise:
+                return there, length
+            length *= 0.3
+            if length < 1e-7:
+                return None, length
+        return None, length

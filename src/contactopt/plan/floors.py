@@ -1,0 +1,75 @@
+"""The floor is set aside before anything else, and scaled down where a row is too small for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.plan.problem import Problem
+from contactopt.policy.kernels import floor_pass
+
+__all__ = ["SetAside", "set_aside"]
+
+#: largest part of a row that floors may take
+_ROW_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A problem with floor and control group taken out, and what they take.
+
+    Parameters
+    ----------
+    problem : Problem
+        With ``room`` and ``floor_use`` filled in.
+    floor : float
+    factor : float array, shape (n_cells + 1,)
+        What of the floor is left in each cell.
+    value : float
+        Expected value of the floors.
+    """
+
+    problem: Problem
+    floor: float
+    factor: npt.NDArray[np.float64]
+    value: float
+
+
+def set_aside(problem: Problem, floor: float, control: npt.NDArray[np.bool_]) -> SetAside:
+    """Take floors and control group out of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+        As `build_problem` returns it.
+    floor : float
+        Probability of every eligible arm and of waiting.
+    control : bool array, shape (n,)
+        Customers who only wait.
+
+    Returns
+    -------
+    SetAside
+    """
+    cover = problem.rows.table.cover
+    is_open = ~control
+
+    def fill(factor: npt.NDArray[np.float64]):
+        room, use = np.empty(len(control)), np.zeros(problem.n_cells + 1)
+        value = floor_pass(
+            problem.starts, problem.value, problem.usage, problem.cell, floor, factor, is_open,
+            room, use,
+        )  # fmt: skip
+        return room, cover @ use[:-1], value
+
+    factor = np.ones(problem.n_cells + 1)
+    room, use, value = fill(factor)
+    most = _ROW_SHARE * problem.rows.target
+    if (use > most).any():
+        part = np.minimum(1.0, most / np.maximum(use, 1e-300))
+        for row, share in zip(cover, part, strict=True):
+            factor[:-1][row] = np.minimum(factor[:-1][row], share)
+        room, use, value = fill(factor)
+    return SetAside(replace(problem, room=room, floor_use=use), floor, factor, float(value))

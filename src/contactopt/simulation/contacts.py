@@ -1,0 +1,409 @@
+"""Carries out a day's outbound attempts: reach, outcome, promise, harm; and inbound contacts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from contactopt.simulation.clock import days_to_payday
+from contactopt.simulation.hazards import MAX_DAYS, money_due
+from contactopt.simulation.money import Reversals, draw_amount, pay
+from contactopt.simulation.record import OUTCOME_CODE, Recorder
+from contactopt.simulation.response import (
+    BOT,
+    CALLS,
+    LETTER,
+    VISIT,
+    ContactMix,
+    contact_mix,
+    default_point,
+    harm,
+    reach,
+)
+from contactopt.simulation.presets import WORLD_CHANNELS
+from contactopt.simulation.state import IN_PLAN, NEVER, State, stage_of
+
+__all__ = ["PROMISE_DAYS", "Attempts", "carry_out", "promise_delay_shares"]
+
+#: shares of promises that name the next payday (if within 14 days) and else 3 to 10 days (A)
+_PAYDAY_SHARE, _PAYDAY_MAX = 0.6, 14
+PROMISE_DAYS = (3, 10)
+_GRACE_DAYS = 3
+#: instalments of a plan on a charged-off balance
+_LONG_PLAN = 12
+
+_TALK_CALL = (
+    ("no_commitment", 0.38),
+    ("callback", 0.19),
+    ("refused", 0.14),
+    ("hung_up", 0.17),
+    ("claims_paid", 0.06),
+    ("hardship", 0.03),
+    ("dispute", 0.025),
+    ("vulnerable", 0.005),
+)
+_TALK_DIGITAL = {
+    "sms": (("clicked", 0.6), ("replied", 0.4)),
+    "whatsapp": (("opened", 0.6), ("clicked", 0.2), ("replied", 0.2)),
+    "email": (("opened", 0.89), ("clicked", 0.10), ("replied", 0.01)),
+    "push": (("opened", 0.7), ("clicked", 0.3)),
+    "chat": (("opened", 0.5), ("replied", 0.5)),
+    "letter": (("delivered", 1.0),),
+}
+_NOT_THROUGH = (("no_answer", 0.42), ("voicemail", 0.43), ("busy", 0.10), ("unreachable", 0.05))
+_BLOCKED = (("blocked", 0.40), ("voicemail", 0.35), ("no_answer", 0.25))
+_DEAD_CALL = (("invalid", 0.25), ("wrong_number", 0.15), ("no_answer", 0.60))
+_DEAD_DIGITAL = {
+    "email": (("bounced", 0.8), ("delivered", 0.2)),
+    "letter": (("undelivered", 0.6), ("delivered", 0.4)),
+}
+_DEAD_MESSAGE = (("undelivered", 0.5), ("invalid", 0.3), ("delivered", 0.2))
+#: outcomes by which a dead point is found out
+_FINDS_DEAD = tuple(OUTCOME_CODE[w] for w in ("invalid", "wrong_number", "bounced"))
+#: days a hold of an outcome lasts (None: for good)
+_HOLD_DAYS = {"dispute": 30, "hardship": 60, "vulnerable": None}
+_MACHINE_OPEN_SHARE = 0.10
+
+
+@dataclasses.dataclass(slots=True)
+class Attempts:
+    """Outbound attempts of one day, one row each; codes index the world's tables."""
+
+    customer: np.ndarray
+    channel: np.ndarray
+    hour: np.ndarray
+    point: np.ndarray
+    decision: np.ndarray
+    template: np.ndarray
+
+    def of(self, pick: np.ndarray) -> Attempts:
+        """Return the rows picked."""
+        return Attempts(*(getattr(self, f.name)[pick] for f in dataclasses.fields(self)))
+
+
+def promise_delay_shares(state: State, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return days to payday (r,) and the chance that a promise names it (r,)."""
+    table = days_to_payday(state.clock.start, MAX_DAYS + 100)
+    days = table[state.latent.cycle[rows], state.day]
+    return days, np.where(days <= _PAYDAY_MAX, _PAYDAY_SHARE, 0.0)
+
+
+def carry_out(
+    state: State, record: Recorder, reversals: Reversals, attempts: Attempts, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry out attempts on the current day.
+
+    Parameters
+    ----------
+    u : (16, n) float
+        Uniforms of each customer for the day; further attempts on the same customer use them
+        shifted by the golden ratio, so that one policy's draws do not disturb another's.
+
+    Returns
+    -------
+    customers whose debts changed, and the second of the day of each customer's last touch (n,)
+    """
+    touched_s = np.zeros(state.n_customers, np.int64)
+    paid: list[np.ndarray] = []
+    turn = _turn(attempts.customer)
+    for k in range(int(turn.max(initial=-1)) + 1):
+        shifted = (u + 0.6180339887498949 * k) % 1.0
+        for channel in np.unique(attempts.channel[turn == k]):
+            some = attempts.of((turn == k) & (attempts.channel == channel))
+            paid.append(_channel(state, record, reversals, some, int(channel), shifted, touched_s))
+    rows = attempts.customer
+    np.add.at(state.load, rows, 1.0)
+    state.last_touch[rows] = state.day
+    return np.concatenate([np.zeros(0, np.int64), *paid]), touched_s
+
+
+def _turn(customer: np.ndarray) -> np.ndarray:
+    """Number the attempts of each customer 0, 1, ... in the order given."""
+    order = np.argsort(customer, kind="stable")
+    ranked = customer[order]
+    first = np.searchsorted(ranked, ranked, side="left")
+    turn = np.empty(len(customer), np.int64)
+    turn[order] = np.arange(len(customer)) - first
+    return turn
+
+
+def _channel(
+    state: State,
+    record: Recorder,
+    reversals: Reversals,
+    some: Attempts,
+    channel: int,
+    u: np.ndarray,
+    touched_s: np.ndarray,
+) -> np.ndarray:
+    """Attempts through one channel, at most one per customer; return who paid at once."""
+    rows = some.customer
+    point = np.where(some.point >= 0, some.point, default_point(state, rows, channel))
+    p = reach(state, rows, channel, some.hour, point)
+    mix = contact_mix(state, rows, channel)
+    reached = u[0, rows] < p
+    step = np.cumsum([mix.paid, mix.promise, mix.plan], axis=0)
+    v = u[1, rows]
+    kind = np.where(reached, (v >= step).sum(axis=0), 9)  # 0 paid, 1 promise, 2 plan, 3 talk
+    outcome = _outcome(state, rows, channel, point, p, kind, u)
+    complains, opts_out = _harmed(state, rows, channel, point, u)
+    outcome = _harm_outcome(outcome, channel, complains, opts_out, kind, reached)
+    start_s = _start_second(some.hour, u[2, rows])
+    wait_s, duration_s = _timing(channel, reached, u[3, rows], start_s)
+    started = state.clock.instant_us(state.day, state.people.zone[rows], start_s)
+    known = started + (wait_s + duration_s) * 1_000_000
+    touch = record.add(
+        "touches",
+        len(rows),
+        customer=rows,
+        debt=state.lead[rows],
+        channel=channel,
+        inbound=False,
+        started_us=started,
+        outcome=outcome,
+        outcome_us=known,
+        responded=reached & (channel not in CALLS),
+        point=point,
+        template=some.template,
+        decision=some.decision,
+        duration_s=duration_s,
+        late=(u[3, rows] > 0.5) & (u[3, rows] < 0.504),
+    )
+    after_s = start_s + wait_s + duration_s
+    touched_s[rows] = np.maximum(touched_s[rows], after_s)
+    _consequences(state, record, rows, channel, outcome, complains, opts_out, known)
+    _talk(state, rows[kind == 3], channel, mix.jump[kind == 3])
+    _promises(state, record, rows, channel, kind, mix, touch, known, u)
+    _events(record, channel, touch, outcome, started, known, reached, u[4, rows])
+    pays = rows[kind == 0]
+    amount = draw_amount(state, pays, u[5:7])
+    pay(state, record, reversals, pays, state.lead[pays], amount, after_s[kind == 0] + 60, u[7])
+    if channel in CALLS:
+        state.last_talk[rows[reached]] = state.day
+    dead = np.isin(outcome, _FINDS_DEAD) & (point >= 0)
+    state.known_dead[point[dead]] = True
+    return pays
+
+
+def _pick(words: tuple[tuple[str, float], ...], u: np.ndarray) -> np.ndarray:
+    """Draw outcome codes from (word, share) pairs."""
+    edges = np.cumsum([share for _, share in words])[:-1]
+    codes = np.array([OUTCOME_CODE[word] for word, _ in words])
+    return codes[np.searchsorted(edges, u, side="right")]
+
+
+def _outcome(
+    state: State,
+    rows: np.ndarray,
+    channel: int,
+    point: np.ndarray,
+    p: np.ndarray,
+    kind: np.ndarray,
+    u: np.ndarray,
+) -> np.ndarray:
+    """Outcome code of each attempt before harm is considered."""
+    word = WORLD_CHANNELS[channel]
+    v = u[8, rows]
+    none = point < 0
+    alive = ~none & (state.points.alive[np.maximum(point, 0)] if len(state.points.alive) else none)
+    if channel in CALLS:
+        got = _pick(_TALK_CALL, v)
+        final = ("paid", "promise", "plan_agreed")
+        missed = np.where(state.latent.blocks[rows], _pick(_BLOCKED, v), _pick(_NOT_THROUGH, v))
+        if channel == VISIT:
+            missed = np.full(len(rows), OUTCOME_CODE["no_answer"])
+        # somebody else picks up where the line was answered but not by the customer
+        answered = u[0, rows] < p / state.preset.right_party_share
+        missed = np.where(answered, OUTCOME_CODE["third_party"], missed)
+        gone = _pick(_DEAD_CALL, v)
+    else:
+        got = _pick(_TALK_DIGITAL[word], v)
+        final = ("paid_online", "replied", "replied")
+        lost = u[0, rows] > 1 - state.preset.undelivered_share
+        missed = np.where(lost, OUTCOME_CODE["undelivered"], OUTCOME_CODE["delivered"])
+        gone = _pick(_DEAD_DIGITAL.get(word, _DEAD_MESSAGE), v)
+    outcome = np.where(kind == 3, got, missed)
+    for k, name in enumerate(final):
+        outcome = np.where(kind == k, OUTCOME_CODE[name], outcome)
+    outcome = np.where(alive, outcome, gone)
+    return np.where(none, OUTCOME_CODE["unreachable"], outcome)
+
+
+def _harmed(
+    state: State, rows: np.ndarray, channel: int, point: np.ndarray, u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    complaint, opt_out = harm(state, rows, channel, point)
+    return u[9, rows] < complaint, u[10, rows] < opt_out
+
+
+def _harm_outcome(
+    outcome: np.ndarray,
+    channel: int,
+    complains: np.ndarray,
+    opts_out: np.ndarray,
+    kind: np.ndarray,
+    reached: np.ndarray,
+) -> np.ndarray:
+    """Show harm as the outcome where nothing better was agreed."""
+    if channel in CALLS:
+        stop = (complains | opts_out) & (kind == 3)
+        return np.where(stop, OUTCOME_CODE["asked_to_stop"], outcome)
+    if channel == LETTER:
+        return outcome
+    shown = np.where(opts_out, OUTCOME_CODE["opted_out"], outcome)
+    shown = np.where(complains, OUTCOME_CODE["complained"], shown)
+    return np.where(kind < 3, outcome, shown)
+
+
+def _start_second(hour: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Second of the local day: somewhere in the slot's hour, letters leave at five."""
+    at = np.where(hour < 0, 17, hour)
+    return at * 3600 + (u * 3300).astype(np.int64)
+
+
+def _timing(
+    channel: int, reached: np.ndarray, u: np.ndarray, start_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds until the outcome shows beyond the duration, and the duration itself."""
+    n = len(reached)
+    if channel in CALLS:
+        talk = 90 + (420 * u).astype(np.int64)
+        talk = talk // 2 if channel == BOT else talk * (4 if channel == VISIT else 1)
+        return np.zeros(n, np.int64), np.where(reached, talk, 15 + (25 * u).astype(np.int64))
+    later = (-3600.0 * 1.5 * np.log1p(-0.999 * u)).astype(np.int64)
+    later = np.minimum(later, 22 * 3600 - start_s)
+    return np.where(reached & (channel != LETTER), np.maximum(later, 20), 8), np.zeros(n, np.int64)
+
+
+def _talk(state: State, rows: np.ndarray, channel: int, jump: np.ndarray) -> None:
+    """Add the intensity of contacts that talked or were read; letters arrive later."""
+    if channel == LETTER:
+        state.post[-1, rows] += jump
+    else:
+        state.effect[rows, channel] += jump
+
+
+def _consequences(
+    state: State,
+    record: Recorder,
+    rows: np.ndarray,
+    channel: int,
+    outcome: np.ndarray,
+    complains: np.ndarray,
+    opts_out: np.ndarray,
+    known: np.ndarray,
+) -> None:
+    """Holds and revocations that an attempt brings about."""
+    stop = rows[complains]
+    state.held_until[stop] = NEVER
+    stop_code = 0 if channel in CALLS else 9
+    record.add(
+        "holds", len(stop), customer=stop, kind=stop_code, starts_us=known[complains], ends_us=-1
+    )
+    for code, (word, days) in enumerate(_HOLD_DAYS.items(), start=1):
+        hit = outcome == OUTCOME_CODE[word]
+        whom = rows[hit]
+        until = NEVER if days is None else state.day + days
+        state.held_until[whom] = np.maximum(state.held_until[whom], until)
+        ends = -1 if days is None else known[hit] + days * 86_400_000_000
+        record.add("holds", len(whom), customer=whom, kind=code, starts_us=known[hit], ends_us=ends)
+    out = rows[opts_out]
+    state.opted_out[out, channel] = True
+    record.add(
+        "consents", len(out), customer=out, channel=channel, status=-1, changed_us=known[opts_out]
+    )
+
+
+def _promises(
+    state: State,
+    record: Recorder,
+    rows: np.ndarray,
+    channel: int,
+    kind: np.ndarray,
+    mix: ContactMix,
+    touch: np.ndarray,
+    known: np.ndarray,
+    u: np.ndarray,
+) -> None:
+    """Write promises and plans and draw which will be kept, and on which day."""
+    pick = (kind == 1) | (kind == 2)
+    whom, is_plan = rows[pick], kind[pick] == 2
+    if not len(whom):
+        return
+    payday, named = promise_delay_shares(state, whom)
+    low, high = PROMISE_DAYS
+    other = low + np.floor(u[12, whom] * (high - low + 1)).astype(np.int64)
+    delay = np.where(u[11, whom] < named, payday, other)
+    n_parts = np.where(
+        stage_of(state.lead_dpd()[whom]) == 3, _LONG_PLAN, state.preset.plan_instalments
+    )
+    money = draw_amount(state, whom, u[5:7])
+    money = np.where(is_plan, money_due(state, whom, 0) / n_parts, money)
+    money = np.maximum(np.round(money, 2), 0.01)
+    debt = state.lead[whom]
+    number = record.add(
+        "promises",
+        len(whom),
+        customer=whom,
+        debt=debt,
+        made_us=known[pick],
+        due=state.day + delay,
+        amount=money,
+        touch=touch[pick],
+    )
+    state.promise_until[whom] = state.day + delay + _GRACE_DAYS + 1
+    kept = u[13, whom] < mix.kept[pick]
+    shift = np.searchsorted([0.25, 0.75], u[14, whom], side="right") - 1
+    held = whom[kept]
+    state.scheduled_day[held] = (state.day + delay + shift)[kept]
+    state.scheduled_amount[held] = money[kept]
+    state.scheduled_debt[held] = debt[kept]
+    state.scheduled_promise[held] = number[kept]
+    state.plan_left[held] = np.where(is_plan, n_parts, 0)[kept]
+    state.debts.status[debt[is_plan & kept]] = IN_PLAN
+    record.add(
+        "arrangements",
+        int(is_plan.sum()),
+        debt=debt[is_plan],
+        starts=(state.day + delay)[is_plan],
+        instalment=money[is_plan],
+        n_instalments=n_parts[is_plan],
+        ended=np.where(kept, -1, state.day + delay + _GRACE_DAYS)[is_plan],
+    )
+
+
+def _events(
+    record: Recorder,
+    channel: int,
+    touch: np.ndarray,
+    outcome: np.ndarray,
+    started: np.ndarray,
+    known: np.ndarray,
+    reached: np.ndarray,
+    u: np.ndarray,
+) -> None:
+    """Digital events: delivery of what was answered, the answer, and openings by machines."""
+    if channel in CALLS or channel == LETTER:
+        return
+    word = WORLD_CHANNELS[channel]
+    shown = reached | np.isin(outcome, [OUTCOME_CODE["opted_out"], OUTCOME_CODE["complained"]])
+    delivered = OUTCOME_CODE["delivered"]
+    n = int(shown.sum())
+    record.add(
+        "touch_events", n, touch=touch[shown], us=started[shown] + 4_000_000, event=delivered,
+        machine=False,
+    )
+    record.add(
+        "touch_events", n, touch=touch[shown], us=known[shown], event=outcome[shown], machine=False
+    )
+    if word == "email":
+        by_machine = (outcome == delivered) & (u < _MACHINE_OPEN_SHARE)
+        record.add(
+            "touch_events",
+            int(by_machine.sum()),
+            touch=touch[by_machine],
+            us=started[by_machine] + 6_000_000,
+            event=OUTCOME_CODE["opened"],
+            machine=True,
+        )
