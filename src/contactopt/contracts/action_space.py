@@ -23,14 +23,19 @@ class Action:
         A channel word of the contract, or one the strategy adds with ``like``.
     slot_local_hour : int or None
         Clock hour 0 to 23 at the customer; None for channels without an hour (letters).
+    name : str or None
+        Id of its own, for scores from elsewhere that tell more arms apart than channel and hour.
     """
 
     channel: str
     slot_local_hour: int | None = None
+    name: str | None = None
 
     @property
     def action_id(self) -> str:
         """Stable id, for example ``call_agent@10`` or ``letter``."""
+        if self.name is not None:
+            return self.name
         if self.slot_local_hour is None:
             return self.channel
         return f"{self.channel}@{self.slot_local_hour:02d}"

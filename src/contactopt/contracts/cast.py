@@ -54,7 +54,7 @@ def empty_column(kind: str, n: int) -> pd.Series:
         return pd.Series(
             pd.DatetimeIndex(np.full(n, np.datetime64("NaT", "us"))).tz_localize("UTC")
         )
-    return pd.Series(pd.array([None] * n, dtype=STRING))
+    return pd.Series([], dtype=STRING).reindex(pd.RangeIndex(n))
 
 
 def cast_column(raw: pd.Series, kind: str) -> Cast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from contactopt.errors import ContractError, sample_ids
 
-__all__ = ["QUARANTINE_COLUMNS", "Fault", "FaultLog"]
+__all__ = ["QUARANTINE_COLUMNS", "Fault", "FaultLog", "contract_error"]
 
 QUARANTINE_COLUMNS = ["table", "key", "column", "check", "value"]
 
@@ -93,20 +94,20 @@ class FaultLog:
                 found.setdefault(fault.column, []).append(fault.rows)
         return {c: np.unique(np.concatenate(rows)) for c, rows in found.items()}
 
-    def summary(self, keys: dict[str, tuple[str, pd.Series]]) -> list[Fault]:
-        """Return all faults, structural first; ``keys`` gives naming column and keys by table."""
+    def summary(self, ids: Mapping[str, pd.Series]) -> list[Fault]:
+        """Return all faults, structural first; ``ids`` names their rows, by table."""
         told = list(self.structural)
         for f in self._rows:
-            naming, names = keys[f.table]
-            own = f.column == naming and f.check not in ("duplicate",)
+            names = ids[f.table]
+            own = f.column == names.name and f.check != "duplicate"
             # a fault of the key itself is named by its row: the key may be anything then
             some = f.rows[:5]
-            ids = [f"row {r}" for r in some] if own else names.iloc[some].fillna("no id")
-            told.append(Fault(f.table, f.column, f.check, len(f.rows), tuple(map(str, ids))))
+            named = [f"row {r}" for r in some] if own else names.iloc[some].fillna("no id")
+            told.append(Fault(f.table, f.column, f.check, len(f.rows), tuple(map(str, named))))
         return told
 
     def quarantine(
-        self, keys: dict[str, tuple[str, pd.Series]], raw: dict[str, pd.DataFrame]
+        self, keys: Mapping[str, pd.Series], raw: Mapping[str, pd.DataFrame]
     ) -> pd.DataFrame:
         """Return one line per faulty row and check, with the raw value (this frame is data)."""
         parts = []
@@ -117,7 +118,7 @@ class FaultLog:
                 pd.DataFrame(
                     {
                         "table": f.table,
-                        "key": keys[f.table][1].iloc[f.rows].to_numpy(object),
+                        "key": keys[f.table].iloc[f.rows].to_numpy(object),
                         "column": f.column,
                         "check": f.check,
                         "value": None if value is None else value.astype(str).to_numpy(object),

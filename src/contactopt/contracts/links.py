@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.faults import FaultLog
-from contactopt.contracts.tables import TABLES, Link, TableSpec
+from contactopt.contracts.tables import TABLES, TableSpec
 
-__all__ = ["check_keys", "check_links", "check_shared_owner", "key_names", "owners", "positions"]
+__all__ = [
+    "Joined",
+    "check_keys",
+    "check_links",
+    "check_shared_owner",
+    "join",
+    "key_names",
+    "positions",
+]
 
 Codes = npt.NDArray[np.int64]
 
 
 def positions(values: pd.Series, index: pd.Index) -> Codes:
     """Return the position of each value in a unique index; -1 if null or not there."""
-    if len(index) == 0 or len(values) == 0:
-        return np.full(len(values), -1, np.int64)
-    found = index.get_indexer(pd.Index(values)).astype(np.int64)
-    found[np.asarray(values.isna())] = -1
+    found = np.full(len(values), -1, np.int64)
+    given = np.asarray(values.notna())
+    if len(index) and given.any():
+        found[given] = index.get_indexer(pd.Index(values[given]))
     return found
 
 
@@ -55,54 +64,81 @@ def check_keys(spec: TableSpec, frame: pd.DataFrame, log: FaultLog) -> None:
     log.rows(spec.name, key[0], "duplicate", np.flatnonzero(same_key)[copy | differ])
 
 
-def check_links(typed: Mapping[str, pd.DataFrame], log: FaultLog) -> None:
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Every link of every table, looked up once.
+
+    Parameters
+    ----------
+    index : dict of str to pandas.Index
+        Distinct keys of each parent table; those of customers are sorted.
+    first : dict of str to int array
+        Row of the parent at which each distinct key stands first.
+    codes : dict of (table, column) to int array
+        Position of each row's link in the parent's index; -1 where null or broken.
+    """
+
+    index: dict[str, pd.Index]
+    first: dict[str, Codes]
+    codes: dict[tuple[str, str], Codes]
+
+    def owners(self) -> dict[str, Codes]:
+        """Return, per table and row, the position of its customer; -1 if it cannot be told."""
+        found: dict[str, Codes] = {}
+        for name, spec in TABLES.items():
+            own = self.codes[name, spec.owner]
+            found[name] = (
+                own if spec.owner == "customer_id" else self.through(name, spec.owner, found)
+            )
+        return found
+
+    def through(self, table: str, column: str, owner: Mapping[str, Codes]) -> Codes:
+        """Return the customer of each row by way of one of its links; -1 if that leads nowhere."""
+        parent = next(li.parent for li in TABLES[table].links if li.column == column)
+        by_key = np.append(owner[parent][self.first[parent]], -1)
+        return by_key[self.codes[table, column]]
+
+
+def join(typed: Mapping[str, pd.DataFrame]) -> Joined:
+    """Look up every link of every table."""
+    index: dict[str, pd.Index] = {}
+    first: dict[str, Codes] = {}
+    for parent in {link.parent for spec in TABLES.values() for link in spec.links}:
+        keys = typed[parent][TABLES[parent].key[0]]
+        rows = np.flatnonzero(np.asarray(keys.notna() & ~keys.duplicated()))
+        if parent == "customers":
+            rows = rows[np.argsort(keys.iloc[rows].to_numpy(object), kind="stable")]
+        index[parent], first[parent] = pd.Index(keys.iloc[rows]), rows
+    codes = {
+        (spec.name, link.column): positions(typed[spec.name][link.column], index[link.parent])
+        for spec in TABLES.values()
+        for link in spec.links
+    }
+    own = typed["customers"]["customer_id"]
+    codes["customers", "customer_id"] = positions(own, index["customers"])
+    return Joined(index, first, codes)
+
+
+def check_links(typed: Mapping[str, pd.DataFrame], joined: Joined, log: FaultLog) -> None:
     """Tell references to rows that do not exist.
 
     References to or from tables that could not be read as a whole are not judged.
     """
     unread = {fault.table for fault in log.structural}
-    parents = {link.parent for spec in TABLES.values() for link in spec.links} - unread
-    ids = {name: pd.Index(typed[name][TABLES[name].key[0]].dropna().unique()) for name in parents}
     for spec in TABLES.values():
         for link in spec.links:
             if link.parent in unread or spec.name in unread:
                 continue
-            values = typed[spec.name][link.column]
-            broken = positions(values, ids[link.parent]) < 0
-            log.rows(
-                spec.name,
-                link.column,
-                f"not in {link.parent}",
-                broken & np.asarray(values.notna()),
-            )
-
-
-def owners(typed: Mapping[str, pd.DataFrame], customers: pd.Index) -> dict[str, Codes]:
-    """Return, per table and row, the position of its customer in ``customers``; -1 if untold."""
-    found: dict[str, Codes] = {}
-    for name, spec in TABLES.items():
-        frame = typed[name]
-        if spec.owner == "customer_id":
-            found[name] = positions(frame["customer_id"], customers)
-            continue
-        parent = "debts" if spec.owner == "debt_id" else "touches"
-        found[name] = through(frame[spec.owner], typed[parent], Link(spec.owner, parent), found)
-    return found
-
-
-def through(
-    values: pd.Series, parent: pd.DataFrame, link: Link, found: Mapping[str, Codes]
-) -> Codes:
-    """Return the customer of each row by way of a link; -1 if that leads nowhere."""
-    keys = parent[link.parent_key]
-    first = np.asarray(keys.notna() & ~keys.duplicated())
-    rows = positions(values, pd.Index(keys[first]))
-    owner = found[link.parent][first]
-    return np.where(rows >= 0, owner[np.maximum(rows, 0)] if len(owner) else -1, -1)
+            broken = joined.codes[spec.name, link.column] < 0
+            given = np.asarray(typed[spec.name][link.column].notna())
+            log.rows(spec.name, link.column, f"not in {link.parent}", broken & given)
 
 
 def check_shared_owner(
-    typed: Mapping[str, pd.DataFrame], found: Mapping[str, Codes], log: FaultLog
+    typed: Mapping[str, pd.DataFrame],
+    joined: Joined,
+    found: Mapping[str, Codes],
+    log: FaultLog,
 ) -> None:
     """Tell holds and consents that name a debt or contact point of somebody else.
 
@@ -115,7 +151,7 @@ def check_shared_owner(
         for link in TABLES[name].links:
             if link.parent == "customers" or frame.empty:
                 continue
-            other = through(frame[link.column], typed[link.parent], link, found)
+            other = joined.through(name, link.column, found)
             differs = (other >= 0) & (owner >= 0) & (other != owner)
             if link.parent == "debts" and known and differs.any():
                 rows = np.flatnonzero(differs)

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from contactopt.contracts.faults import Fault, contract_error
 from contactopt.contracts.links import (
     Codes,
+    Joined,
     check_keys,
     check_links,
     check_shared_owner,
+    join,
     key_names,
-    owners,
 )
 from contactopt.contracts.local_days import customer_zones, place_days
 from contactopt.contracts.quarantine import Quarantined, quarantine
@@ -78,18 +79,17 @@ def load_tables(
     unread = {f.table for f in found_before}
     missing = [f for f in raw.log.structural if f.table not in unread]
     raw.log.structural[:] = [*found_before, *missing]
-    found = _check_across(raw)
-    keys = {n: (s.key[0], key_names(s, raw.typed[n])) for n, s in TABLES.items() if _told(raw, n)}
+    joined = _check_across(raw)
     if raw.log.structural:
-        raise _refusal(raw.log.summary(keys))
-    clean = quarantine(raw) if raw.log.n_faulty_rows else _untouched(raw)
-    keys = {n: (s.key[0], key_names(s, raw.typed[n])) for n, s in TABLES.items() if _told(raw, n)}
-    faults = raw.log.summary(keys)
+        raise _refusal(raw.log.summary(_ids(raw)))
+    clean = quarantine(raw, joined) if raw.log.n_faulty_rows else _untouched(raw)
+    faults = raw.log.summary(_ids(raw))
     share = _share(raw, clean)
     if raw.log.structural or share > max_quarantined_share:
         raise _refusal(faults, share, len(clean.customers))
-    ids = np.sort(np.asarray(clean.tables["customers"]["customer_id"], object))
-    owner = owners(clean.tables, pd.Index(ids, dtype="str")) if faults else found
+    if faults:
+        joined = join(clean.tables)
+    ids, owner = joined.index["customers"].to_numpy(object), joined.owners()
     _place_all_days(raw, clean, owner)
     tables, owner = _sorted(clean.tables, owner)
     return Loaded(
@@ -97,28 +97,33 @@ def load_tables(
         owner=owner,
         customer_ids=ids,
         faults=tuple(faults),
-        quarantine=raw.log.quarantine(keys, raw.raw),
+        quarantine=_quarantine_frame(raw),
         quarantined_customers=clean.customers,
         quarantined_share=share,
         dropped_columns=raw.dropped_columns,
     )
 
 
-def _told(raw: RawTables, name: str) -> bool:
-    return bool(raw.log.columns_of(name))
+def _ids(raw: RawTables) -> dict[str, pd.Series]:
+    return {name: raw.typed[name][spec.key[0]] for name, spec in TABLES.items()}
 
 
-def _check_across(raw: RawTables) -> dict[str, Codes]:
+def _quarantine_frame(raw: RawTables) -> pd.DataFrame:
+    faulty = {n: s for n, s in TABLES.items() if raw.log.columns_of(n)}
+    keys = {name: key_names(spec, raw.typed[name]) for name, spec in faulty.items()}
+    return raw.log.quarantine(keys, raw.raw)
+
+
+def _check_across(raw: RawTables) -> Joined:
     unread = {fault.table for fault in raw.log.structural}
     for name, spec in TABLES.items():
         if name not in unread:
             check_keys(spec, raw.typed[name], raw.log)
-    check_links(raw.typed, raw.log)
-    ids = raw.typed["customers"]["customer_id"].dropna().unique()
-    found = owners(raw.typed, pd.Index(np.sort(np.asarray(ids, object)), dtype="str"))
+    joined = join(raw.typed)
+    check_links(raw.typed, joined, raw.log)
     if not unread:
-        check_shared_owner(raw.typed, found, raw.log)
-    return found
+        check_shared_owner(raw.typed, joined, joined.owners(), raw.log)
+    return joined
 
 
 def _untouched(raw: RawTables) -> Quarantined:
@@ -178,12 +183,16 @@ def _sorted(
     codes: dict[str, Codes] = {}
     for name, spec in TABLES.items():
         frame = tables[name]
-        by = pa.table(
-            {"owner": owner[name], **{c: pa.array(frame[c], from_pandas=True) for c in spec.key}}
-        )
+        by = pa.table({"owner": owner[name], **{c: _arrow(frame[c]) for c in spec.key}})
         keys = [(c, "ascending") for c in by.column_names]
         order = pc.sort_indices(by, sort_keys=keys).to_numpy()
         if len(order) and (np.diff(order) != 1).any():
             frame = frame.take(order).reset_index(drop=True)
         done[name], codes[name] = frame, owner[name][order]
     return done, codes
+
+
+def _arrow(values: pd.Series) -> pa.Array:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True)
+    return pa.array(values, from_pandas=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.contracts.links import Codes, owners, positions, through
+from contactopt.contracts.links import Codes, Joined, positions
 from contactopt.contracts.read_tables import RawTables
 from contactopt.contracts.tables import TABLES, Link, TableSpec
 
@@ -34,20 +34,22 @@ class Quarantined:
     customers: npt.NDArray[np.object_]
 
 
-def quarantine(tables: RawTables) -> Quarantined:
+def quarantine(tables: RawTables, joined: Joined) -> Quarantined:
     """Take faulty rows and their customers out; may note further faults in the log.
 
     Parameters
     ----------
     tables : RawTables
         Typed tables with the faults of all checks in their log.
+    joined : Joined
+        Links of these tables.
 
     Returns
     -------
     Quarantined
         Clean tables, the mask of the rows that stayed, and the ids of quarantined customers.
     """
-    work = _Quarantine(tables)
+    work = _Quarantine(tables, joined)
     work.first_pass()
     while work.cascade():
         pass
@@ -57,14 +59,14 @@ def quarantine(tables: RawTables) -> Quarantined:
 class _Quarantine:
     """Working state: which rows are kept, which customers are out."""
 
-    def __init__(self, tables: RawTables) -> None:
+    def __init__(self, tables: RawTables, joined: Joined) -> None:
         self.log = tables.log
         self.typed = dict(tables.typed)
         self.faulty = {n: tables.log.faulty(n, len(f)) for n, f in self.typed.items()}
         self.kept = {n: np.ones(len(f), bool) for n, f in self.typed.items()}
-        names = self.typed["customers"]["customer_id"].dropna().unique()
-        self.customers = pd.Index(names)
-        self.owner = owners(self.typed, self.customers)
+        self.joined = joined
+        self.customers = joined.index["customers"]
+        self.owner = joined.owners()
         self.out = np.zeros(len(self.customers), bool)
         #: tables whose keys were changed: links to the old names lead nowhere
         self.renamed: set[str] = set()
@@ -127,12 +129,10 @@ class _Quarantine:
 
     def _told(self, spec: TableSpec, rows: Mask) -> Mask:
         """Take out whoever faulty rows may be about; return which rows name anybody."""
-        frame = self.typed[spec.name].loc[rows]
         roads = [self.owner[spec.name][rows]]
-        for column, parent in (("debt_id", "debts"), ("contact_point_id", "contact_points")):
-            if column in frame and parent != spec.name:
-                link = Link(column, parent)
-                roads.append(through(frame[column], self.typed[parent], link, self.owner))
+        for link in spec.links:
+            if link.parent != "customers":
+                roads.append(self.joined.through(spec.name, link.column, self.owner)[rows])
         for road in roads:
             self._take_out(road)
         return np.any([road >= 0 for road in roads], axis=0)
@@ -140,8 +140,8 @@ class _Quarantine:
     def _touches(self, rows: Mask) -> None:
         frame = self.typed["touches"].copy()
         unreadable = np.asarray(frame[list(_TOUCH_MUST)].isna().any(axis=1))
-        unreadable |= self.owner["touches"] < 0
-        unreadable |= self.log.faulty("touches", len(frame), _TOUCH_MUST)
+        unreadable = unreadable | (self.owner["touches"] < 0)
+        unreadable = unreadable | self.log.faulty("touches", len(frame), _TOUCH_MUST)
         gone = rows & unreadable
         self._told(TABLES["touches"], gone)
         self.kept["touches"] &= ~gone
@@ -183,7 +183,7 @@ class _Quarantine:
         gone = np.append(self.out, False)
         for name in TABLES:
             self.kept[name] &= ~gone[self.owner[name]]
-        for name, spec in TABLES.items():
+        for spec in TABLES.values():
             for link in spec.links:
                 self._orphans(spec, link)
         return self._state() != before

@@ -7,13 +7,16 @@ spread 0, no cost and no usage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.action_space import ActionSpace
+from contactopt.errors import ContractError, sample_ids
 
 __all__ = ["NO_INSTANT", "ScoredBatch"]
 
@@ -24,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScoredBatch:
     """Scores of one batch, as arrays; rows are customers (sorted by id), columns are actions.
 
@@ -85,6 +88,30 @@ class ScoredBatch:
     max_attempts : int array, shape (m,), or None
     meta : dict
         Versions and hashes of what made the batch (rules_version, content hashes, ...).
+    offer : int16 array, shape (n, m), or None
+        Index into ``offer_ids``, -1 where none.
+    offer_ids : tuple of str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> scores = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["C1", "C1", "C2"],
+    ...         "action_id": ["sms@09", "letter", "sms@09"],
+    ...         "channel": ["sms", "letter", "sms"],
+    ...         "slot_local_hour": [9, None, 9],
+    ...         "allowed": [True, True, False],
+    ...         "reasons": ["", "", "us.cease"],
+    ...         "cost": [0.05, 0.95, 0.05],
+    ...         "value": [1.0, 2.5, 0.0],
+    ...     }
+    ... )
+    >>> batch = ScoredBatch.from_frame(scores, as_of="2026-06-02T12:00Z", currency="USD")
+    >>> batch
+    ScoredBatch(2 customers x 2 actions at 2026-06-02T12:00Z, USD; 2 of 4 pairs allowed)
+    >>> batch.reasons_of("C2")
+    {'sms@09': ('us.cease',), 'letter': ('not_scored',)}
     """
 
     as_of: pd.Timestamp
@@ -122,3 +149,138 @@ class ScoredBatch:
     segment: npt.NDArray[np.object_] | None = None
     max_attempts: npt.NDArray[np.int64] | None = None
     meta: dict[str, str] = field(default_factory=dict)
+    offer: npt.NDArray[np.int16] | None = None
+    offer_ids: tuple[str, ...] = ()
+
+    # ---- long form -----------------------------------------------------------------------
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        as_of: str | pd.Timestamp | None = None,
+        currency: str | None = None,
+    ) -> ScoredBatch:
+        """Take anybody's scores in the long form of the contract, one row per customer and action.
+
+        Parameters
+        ----------
+        frame : pandas, polars or pyarrow frame
+            Needed: customer_id, action_id, channel, allowed, reasons (ids joined by `|`, or
+            lists), cost, value. Optional, with what stands for them where missing or null:
+            slot_local_hour, template_id, offer_id, contact_point_id, debt_id (none); spread,
+            harm (0); p_reach, p_pay, p_pay_wait, amount (unknown, NaN); lift (value + cost +
+            harm); pool (the channel); usage (1 unit); time_zone ("UTC"); slot_start, start_before
+            (none). Also as_of and currency, if not given as arguments. Rows of `wait` are
+            accepted (value 0) and left out; a pair without a row is blocked, reason
+            `not_scored`. ``amount`` is kept per customer: the mean over its rows.
+        as_of : instant, optional
+            Instant of the decision, with time zone.
+        currency : str, optional
+            ISO 4217.
+
+        Returns
+        -------
+        ScoredBatch
+            Customers sorted by id, actions by channel, hour and id. No rows: an empty batch.
+
+        Raises
+        ------
+        ContractError
+            With every fault at once: missing columns, two rows of a pair, several instants or
+            currencies, no value where allowed, numbers out of range, reasons on an allowed pair.
+        """
+        from contactopt.contracts.batch_reader import batch_from_frame
+
+        return batch_from_frame(frame, as_of=as_of, currency=currency)
+
+    def to_frame(self, rows: slice | Iterable[object] | None = None) -> pd.DataFrame:
+        """Return the long form, one row per customer and action, without `wait`.
+
+        Parameters
+        ----------
+        rows : slice or iterable of customer ids, optional
+            Some customers only: by position, or by id. All: n x m rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns of the contract in its order, then as_of and currency; customers in order,
+            actions in order of the action space. Instants are datetime64[us, UTC], reasons are
+            rule ids joined by `|`.
+
+        Raises
+        ------
+        ContractError
+            If a customer is not in the batch.
+        """
+        from contactopt.contracts.batch_writer import batch_to_frame
+
+        return batch_to_frame(self if rows is None else self.subset(rows))
+
+    def subset(self, rows: slice | Iterable[object]) -> ScoredBatch:
+        """Return the batch of some customers, by position (slice) or by id, in their order.
+
+        Raises
+        ------
+        ContractError
+            If a customer is not in the batch.
+        """
+        at = rows if isinstance(rows, slice) else self._positions(rows)
+        cut = {name: value[at] for name, value in self._by_customer()}
+        return replace(self, **cut)
+
+    def _by_customer(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+        """Name the arrays whose first axis is the customer."""
+        aside = ("debt_ids", "contact_point_ids", "max_attempts")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, np.ndarray) and f.name not in aside:
+                yield f.name, value
+
+    def _positions(self, customer_ids: Iterable[object]) -> Ints:
+        wanted = np.unique(np.asarray([str(c) for c in customer_ids], object))
+        at = np.searchsorted(self.customer_ids, wanted)
+        there = np.zeros(len(wanted), bool)
+        inside = at < len(self)
+        there[inside] = self.customer_ids[at[inside]] == wanted[inside]
+        if not there.all():
+            raise ContractError(
+                f"{int((~there).sum())} customer(s) are not in this batch: "
+                f"{sample_ids(wanted[~there])}",
+                hint="`.customer_ids` lists those who are",
+            )
+        return at
+
+    # ---- telling -------------------------------------------------------------------------
+
+    def reasons_of(self, customer_id: object) -> dict[str, tuple[str, ...]]:
+        """Return the ids of the rules that deny, for every blocked action of a customer.
+
+        Raises
+        ------
+        ContractError
+            If the customer is not in the batch.
+        """
+        row = int(self._positions([customer_id])[0])
+        return {
+            action_id: self.reason_sets[self.reason[row, k]]
+            for k, action_id in enumerate(self.actions.action_ids)
+            if not self.allowed[row, k]
+        }
+
+    @property
+    def n_customers(self) -> int:
+        """Return the number of customers."""
+        return len(self.customer_ids)
+
+    def __len__(self) -> int:
+        return self.n_customers
+
+    def __repr__(self) -> str:
+        n, m = self.n_customers, len(self.actions)
+        return (
+            f"ScoredBatch({n:,} customers x {m} actions at {self.as_of:%Y-%m-%dT%H:%MZ}, "
+            f"{self.currency}; {int(self.allowed.sum()):,} of {n * m:,} pairs allowed)"
+        )

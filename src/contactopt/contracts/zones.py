@@ -13,52 +13,53 @@ from zoneinfo import ZoneInfo
 
 __all__ = ["zones_of"]
 
-_US = "America/"
-#: subdivision -> zones, from the tz database's own notes on where each zone is kept
-_SUBDIVISIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ["US-CT", "US-DC", "US-DE", "US-GA", "US-MA", "US-MD", "US-ME", "US-NC", "US-NH", "US-NJ", "US-NY", "US-OH", "US-PA", "US-RI", "US-SC", "US-VA", "US-VT", "US-WV"],
-        (_US + "New_York",),
-    ),
-    **dict.fromkeys(
-        ["US-AL", "US-AR", "US-IA", "US-IL", "US-LA", "US-MN", "US-MO", "US-MS", "US-OK", "US-WI"], (_US + "Chicago",)
-    ),
-    **dict.fromkeys(["US-CO", "US-MT", "US-NM", "US-UT", "US-WY"], (_US + "Denver",)),
-    **dict.fromkeys(["US-CA", "US-WA", "US-NV"], (_US + "Los_Angeles",)),
-    **dict.fromkeys(["US-FL", "US-TN", "US-KY"], (_US + "New_York", _US + "Chicago")),
-    "US-MI": (_US + "Detroit", _US + "Menominee"),
-    "US-IN": (_US + "Indiana/Indianapolis", _US + "Chicago"),
-    **dict.fromkeys(["US-KS", "US-ND", "US-NE", "US-SD"], (_US + "Chicago", _US + "Denver")),
-    "US-TX": (_US + "Chicago", _US + "Denver"),
-    "US-AZ": (_US + "Phoenix", _US + "Denver"),
-    "US-ID": (_US + "Boise", _US + "Los_Angeles"),
-    "US-OR": (_US + "Los_Angeles", _US + "Boise"),
-    "US-AK": (_US + "Anchorage", _US + "Adak"),
-    "US-HI": ("Pacific/Honolulu",),
-    "US-PR": (_US + "Puerto_Rico",),
-    "CA-ON": (_US + "Toronto", _US + "Winnipeg"),
-    "CA-QC": (_US + "Toronto", _US + "Halifax", _US + "Blanc-Sablon"),
-    "CA-BC": (_US + "Vancouver", _US + "Edmonton"),
-    "CA-AB": (_US + "Edmonton",),
-    "CA-MB": (_US + "Winnipeg",),
-    "CA-SK": (_US + "Regina",),
-    **dict.fromkeys(["CA-NB", "CA-NS", "CA-PE"], (_US + "Halifax",)),
-    "CA-NL": (_US + "St_Johns", _US + "Goose_Bay"),
-    **dict.fromkeys(
-        ["BR-DF", "BR-ES", "BR-GO", "BR-MG", "BR-PR", "BR-RJ", "BR-RS", "BR-SC", "BR-SP"], (_US + "Sao_Paulo",)
-    ),
-    "BR-AL": (_US + "Maceio",),
-    "BR-AM": (_US + "Manaus", _US + "Rio_Branco"),
-    "AU-NSW": ("Australia/Sydney",),
-    "AU-VIC": ("Australia/Melbourne",),
-    "AU-QLD": ("Australia/Brisbane",),
-    "AU-SA": ("Australia/Adelaide",),
-    "AU-WA": ("Australia/Perth",),
-    "AU-TAS": ("Australia/Hobart",),
-    "AU-NT": ("Australia/Darwin",),
-    "AU-ACT": ("Australia/Sydney",),
-    "ES-CN": ("Atlantic/Canary",),
+#: zones by the subdivisions that keep them, from the tz database's notes on its zones
+_KEPT_IN = {
+    "America/New_York": "US-CT US-DC US-DE US-FL US-GA US-KY US-MA US-MD US-ME US-NC US-NH US-NJ "
+    "US-NY US-OH US-PA US-RI US-SC US-TN US-VA US-VT US-WV",
+    "America/Chicago": "US-AL US-AR US-FL US-IA US-IL US-IN US-KS US-KY US-LA US-MN US-MO US-MS "
+    "US-ND US-NE US-OK US-SD US-TN US-TX US-WI",
+    "America/Denver": "US-AZ US-CO US-KS US-MT US-ND US-NE US-NM US-SD US-TX US-UT US-WY",
+    "America/Los_Angeles": "US-CA US-ID US-NV US-OR US-WA",
+    "America/Detroit": "US-MI",
+    "America/Menominee": "US-MI",
+    "America/Indiana/Indianapolis": "US-IN",
+    "America/Phoenix": "US-AZ",
+    "America/Boise": "US-ID US-NV US-OR",
+    "America/Anchorage": "US-AK",
+    "America/Adak": "US-AK",
+    "Pacific/Honolulu": "US-HI",
+    "America/Puerto_Rico": "US-PR",
+    "America/Toronto": "CA-ON CA-QC",
+    "America/Winnipeg": "CA-MB CA-ON",
+    "America/Halifax": "CA-NB CA-NS CA-PE CA-QC",
+    "America/Edmonton": "CA-AB CA-BC",
+    "America/Vancouver": "CA-BC",
+    "America/Regina": "CA-SK",
+    "America/St_Johns": "CA-NL",
+    "America/Goose_Bay": "CA-NL",
+    "America/Sao_Paulo": "BR-DF BR-ES BR-GO BR-MG BR-PR BR-RJ BR-RS BR-SC BR-SP",
+    "America/Maceio": "BR-AL",
+    "America/Manaus": "BR-AM",
+    "America/Rio_Branco": "BR-AM",
+    "Australia/Sydney": "AU-ACT AU-NSW",
+    "Australia/Melbourne": "AU-VIC",
+    "Australia/Brisbane": "AU-QLD",
+    "Australia/Adelaide": "AU-SA",
+    "Australia/Perth": "AU-WA",
+    "Australia/Hobart": "AU-TAS",
+    "Australia/Darwin": "AU-NT",
+    "Atlantic/Canary": "ES-CN",
 }
+
+
+@lru_cache(maxsize=1)
+def _subdivisions() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for zone, subdivisions in _KEPT_IN.items():
+        for subdivision in subdivisions.split():
+            found[subdivision] = (*found.get(subdivision, ()), zone)
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +92,7 @@ def zones_of(jurisdiction: str) -> tuple[str, ...]:
     >>> zones_of("US-FL"), zones_of("CO"), zones_of("XX")
     (('America/New_York', 'America/Chicago'), ('America/Bogota',), ())
     """
-    zones = _SUBDIVISIONS.get(jurisdiction) or _countries().get(jurisdiction[:2], ())
+    zones = _subdivisions().get(jurisdiction) or _countries().get(jurisdiction[:2], ())
     winter = datetime(2025, 1, 15)
 
     def west(zone: str) -> tuple[float, str]:

@@ -89,7 +89,7 @@ def _days_fallen_due(
 
 
 def _months_between(first: Ints, last: Ints) -> Ints:
-    """Return the whole calendar months between two days; a 31st falls due on shorter months' end."""
+    """Return whole calendar months between two days; a 31st falls due at shorter months' end."""
     a, b = first.astype("datetime64[D]"), last.astype("datetime64[D]")
     months = b.astype("datetime64[M]").astype(np.int64) - a.astype("datetime64[M]").astype(np.int64)
     day_a = (a - a.astype("datetime64[M]")).astype(np.int64)

@@ -129,6 +129,6 @@ def codes_of(frame: pd.DataFrame, name: str, ids: Ids, table: str) -> Ints:
     if broken:
         raise ContractError(
             f"{table}.{name}: {broken} rows name an id that no table has",
-            hint="load the tables by Portfolio.from_folder or Portfolio.from_frames, which name them",
+            hint="Portfolio.from_folder and Portfolio.from_frames name them",
         )
     return codes

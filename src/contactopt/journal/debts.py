@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from contactopt.journal.columns import (
     words,
 )
 from contactopt.journal.event_index import EventIndex
-from contactopt.journal.kernels import latest_by_time, sum_since
+from contactopt.journal.kernels import NEVER, latest_by_time, sum_since
 from contactopt.journal.local_time import local_day
 from contactopt.journal.payments import PaymentLog
 
@@ -79,10 +80,14 @@ class DebtLog:
         The debts table in the order of the codes.
     customer : int64 array
         Main obligor of each debt.
+    margin_share : float64 array
+        Share of a payment that we keep, NaN where the strategy's holds.
     zone : Categorical
         Time zone of each debt's customer.
     dates : dict of int64 arrays
         Instants of the table's *day* columns.
+    since : int64 array
+        Instant from which each debt is known, by its own row or by its first snapshot.
     by_customer : EventIndex
         Debts by customer; ``rows`` are debt codes, ``known`` is from when a debt exists for us.
     snapshots : EventIndex
@@ -92,8 +97,10 @@ class DebtLog:
     ids: Ids
     frame: pd.DataFrame
     customer: Ints
+    margin_share: Floats
     zone: pd.Categorical
     dates: dict[str, Ints]
+    since: Ints
     by_customer: EventIndex
     snapshots: EventIndex
     snapshot_frame: pd.DataFrame
@@ -117,20 +124,21 @@ class DebtLog:
         customer: Ints,
         zones: pd.Categorical,
         payments: PaymentLog,
-        delay_hours: float,
+        delay_hours: Callable[[str], float],
     ) -> DebtLog:
-        """Read debts (in code order) and debt_snapshots."""
+        """Read debts (in code order) and debt_snapshots; ``delay_hours(table)`` as elsewhere."""
         observed = instants(snapshots, "observed_at")
         index = EventIndex.build(
             codes_of(snapshots, "debt_id", ids, "debt_snapshots"),
             len(ids),
             time=observed,
-            known=known_at(snapshots, observed, delay_hours),
+            known=known_at(snapshots, observed, delay_hours("debt_snapshots")),
             ids=observed,
         )
         rows = index.rows
         dates = {name: instants(frame, name) for name in _DATES}
-        since = dates["opened_at"].copy()
+        opened = dates["opened_at"]
+        since = np.where(opened == NO_INSTANT, NEVER, known_at(frame, opened, delay_hours("debts")))
         has = np.diff(index.starts) > 0
         first = index.known[index.starts[:-1][has]]
         since[has] = np.minimum(since[has], first)
@@ -138,8 +146,10 @@ class DebtLog:
             ids=ids,
             frame=frame,
             customer=customer,
+            margin_share=numbers(frame, "margin_share"),
             zone=zones[customer],
             dates=dates,
+            since=since,
             by_customer=EventIndex.build(
                 customer,
                 len(zones),
@@ -194,9 +204,8 @@ class DebtLog:
         ended = np.isin(status, [self.status.categories.get_loc(s) for s in ENDED])
         for name in ("closed_at", "recalled_at"):
             ended |= self.date_known(name, debts, at_us) != NO_INSTANT
-        opened = self.date_known("opened_at", debts, at_us) != NO_INSTANT
         return DebtStates(
-            exists=has | opened,
+            exists=self.since[debts] <= at_us,
             snapshot=snapshot,
             paid_since=paid,
             past_due=past_due,

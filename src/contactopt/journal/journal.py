@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.contracts.local_days import customer_zones
 from contactopt.journal.columns import Ids, codes_of, text
 from contactopt.journal.debts import DebtLog
-from contactopt.journal.local_time import to_us
+from contactopt.journal.local_time import local_hour, to_us
+from contactopt.journal.outcome_events import OutcomeEvents
 from contactopt.journal.payments import PaymentLog
 from contactopt.journal.points import PointLog
 from contactopt.journal.promises import PromiseLog
@@ -74,9 +77,8 @@ class Journal:
         self.promise_grace_days = promise_grace_days
         self.customers = Ids(self.tables["customers"].get("customer_id", []))
         self._customer_frame = _by_code(self.tables["customers"], "customer_id", self.customers)
-        zone = text(self._customer_frame, "time_zone")
-        #: time zone of each customer; null is read as UTC
-        self.zones = pd.Categorical(zone.astype(object))
+        #: time zone of each customer: their own, else the jurisdiction's easternmost, else UTC
+        self.zones = _zones(self._customer_frame)
         self._build()
 
     def _build(self) -> None:
@@ -92,7 +94,7 @@ class Journal:
         )
         self.debts = DebtLog.build(
             debts, t["debt_snapshots"], self._debts, self.debt_customer, self.zones,
-            self.payments, self.delay_hours("debt_snapshots"),
+            self.payments, self.delay_hours,
         )  # fmt: skip
         self.promises = PromiseLog.build(
             t["promises"], self._debts, self.debt_customer, n, self.payments,
@@ -114,6 +116,16 @@ class Journal:
     def snapshots(self) -> Any:
         """Index of debt snapshots by debt."""
         return self.debts.snapshots
+
+    @cached_property
+    def outcomes(self) -> OutcomeEvents:
+        """Outcomes of touches as events, for folds over windows."""
+        return OutcomeEvents.build(self.touches)
+
+    @cached_property
+    def touch_hours(self) -> npt.NDArray[np.int64]:
+        """Local clock hour, at the customer, at which each touch of the log began."""
+        return local_hour(self.touches.time, self.zones[self.touches.index.owner])
 
     @property
     def customer_ids(self) -> npt.NDArray[np.object_]:
@@ -166,6 +178,13 @@ class _Tables(dict[str, pd.DataFrame]):
 
     def __missing__(self, name: str) -> pd.DataFrame:
         return pd.DataFrame()
+
+
+def _zones(customers: pd.DataFrame) -> pd.Categorical:
+    given = pd.DataFrame({c: text(customers, c) for c in ("time_zone", "jurisdiction")})
+    if len(given) == 0:
+        return pd.Categorical([], categories=["UTC"])
+    return pd.Categorical(customer_zones(given, due=False))
 
 
 def _by_code(frame: pd.DataFrame, key: str, ids: Ids) -> pd.DataFrame:

@@ -122,11 +122,10 @@ def _reversal_known(frame: pd.DataFrame, delay_hours: float) -> Ints:
 def payment_frame(log: PaymentLog, at_us: int) -> pd.DataFrame:
     """Return the payments known at an instant, reversed ones flagged, by (customer, known-at)."""
     where = log.index.at(at_us)
+    rows = log.index.rows[where]
     return pd.DataFrame(
         {
-            "payment_id": text(log.frame, "payment_id")
-            .take(log.index.rows[where])
-            .reset_index(drop=True),
+            "payment_id": text(log.frame, "payment_id").take(rows).reset_index(drop=True),
             "customer": log.index.owner[where],
             "debt": log.debt[where],
             "paid_us": log.index.time[where],

@@ -39,7 +39,7 @@ _LADDER = np.array([OUTCOME_CODE[o] for o in LADDER], dtype=np.int64)
 
 
 def _roles() -> npt.NDArray[np.int64]:
-    """What an outcome says about the address: see `kernels.dead_points`."""
+    """Return what each outcome says about the address: see `kernels.dead_points`."""
     role = np.zeros(len(v.OUTCOMES), dtype=np.int64)
     for o in ("invalid", "bounced"):
         role[OUTCOME_CODE[o]] = 1

@@ -75,7 +75,7 @@ def ece(
     n_boot: int = 200,
     random_state: int = 0,
 ) -> Estimate:
-    """Expected calibration error: mean absolute gap over equal-mass bins.
+    """Return the expected calibration error: mean absolute gap over equal-mass bins.
 
     Read it beside `ece_of_perfect_model`: even true probabilities have an error above 0.
 

@@ -1,0 +1,24 @@
+"""What is likely: payment, amount, reach, effect of contact, harm; each alone on plain frames."""
+
+from contactopt.models.amount import AmountModel
+from contactopt.models.effect import Effect, EffectModel
+from contactopt.models.harm import Harm, HarmModel
+from contactopt.models.payment import PaymentModel
+from contactopt.models.pressure import touches_before
+from contactopt.models.reach import Reach, ReachModel
+from contactopt.models.reach_events import is_reached
+from contactopt.models.splits import temporal_split
+
+__all__ = [
+    "AmountModel",
+    "Effect",
+    "EffectModel",
+    "Harm",
+    "HarmModel",
+    "PaymentModel",
+    "Reach",
+    "ReachModel",
+    "is_reached",
+    "temporal_split",
+    "touches_before",
+]

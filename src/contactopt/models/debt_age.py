@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bucket_of", "prior_payment_rate", "prior_paid_share", "shrunken_rates"]
+__all__ = ["bucket_of", "prior_paid_share", "prior_payment_rate", "shrunken_rates"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 #: fewer rows, or fewer of a class, leave only the prior
 _MIN_ROWS, _MIN_CLASS = 50, 10
 #: cells above which trees are grown in fewer, longer steps, and the choice is made on a sample
-_LARGE_CELLS = 6_000_000
+_LARGE_CELLS = 4_000_000
 
 
 class PaymentModel(ClassifierMixin, BaseEstimator):
@@ -272,8 +272,11 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
 
     def _plan(self, seed: int, large: bool) -> BoostingPlan:
         return BoostingPlan(
-            max_rounds=min(self.max_rounds, 250) if large else self.max_rounds,
-            learning_rate=max(self.learning_rate, 0.1) if large else self.learning_rate,
+            max_rounds=min(self.max_rounds, 200) if large else self.max_rounds,
+            patience=20 if large else 40,
+            learning_rate=max(self.learning_rate, 0.12) if large else self.learning_rate,
+            max_bin=63 if large else 127,
+            bagging_fraction=1.0 if large else 0.8,
             num_leaves=self.num_leaves,
             min_child_samples=self.min_child_samples,
             feature_fraction=self.feature_fraction,

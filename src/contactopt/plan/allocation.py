@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +133,7 @@ def _integers(method: int, tau: float, aside: SetAside, price: Floats, m: int, l
     rows = p.rows
     shrink = np.ones(p.n_cells + 1)
     most = np.array([round(c) for c in rows.limit / rows.per_contact], dtype=object) * UNIT
-    while True:
+    for attempt in itertools.count():
         whole = np.zeros((len(p.weight), m + 1), dtype=np.int64)
         count, use = np.zeros(p.n_cells + 1, dtype=np.int64), np.zeros(p.n_cells + 1)
         value = final_pass(
@@ -144,10 +145,13 @@ def _integers(method: int, tau: float, aside: SetAside, price: Floats, m: int, l
         for k in np.flatnonzero(rows.counting):
             over[k] = sum(int(c) for c in count[:-1][cover[k]]) > most[k]
         if not over.any():
-            return whole, float(value), row_use
+            break
         for k in np.flatnonzero(over):
+            # a row so small that even the least integers fill it: they give way
+            least = least if attempt < 20 else 0
             part = min(rows.target[k] / max(row_use[k], 1e-300), 1.0) * (1 - 1e-9)
             shrink[:-1][cover[k]] *= part
+    return whole, float(value), row_use
 
 
 def _check_minimum(problem: Problem, use: Floats) -> None:

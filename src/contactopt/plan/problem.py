@@ -154,12 +154,13 @@ def _limits(table: CapacityRows, cell, usage, n: int, m: int) -> Rows:
         np.maximum.at(largest, cell, usage)
     low_u = np.array([smallest[:-1][c].min(initial=np.inf) for c in table.cover])
     high_u = np.array([largest[:-1][c].max(initial=0.0) for c in table.cover])
-    counting = (low_u == high_u) & (high_u > 0)
-    per_contact = np.where(counting, high_u, 1.0)
+    empty = high_u == 0  # nobody takes anything of it: there is nothing to keep
+    counting = (low_u == high_u) | empty
+    per_contact = np.where(counting & ~empty, high_u, 1.0)
     whole = np.floor(table.units / per_contact + 1e-9) * per_contact
     # measured on batches with handling times between 3 and 12 minutes: realised use strays by
     # less than two contacts of the longest kind
-    margin = np.minimum(np.maximum(2.0 * high_u, 0.002 * table.units), 0.1 * table.units)
+    margin = np.minimum(np.maximum(2.0 * high_u, 0.002 * table.units), 0.25 * table.units)
     margin = np.where(counting, 0.0, margin)
     limit = np.where(counting, whole, table.units - margin)
     # remainders of the rounding to 1 / UNIT may fall on any arm

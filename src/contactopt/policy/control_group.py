@@ -35,9 +35,7 @@ def control_group(customer_ids: Iterable[str], share: float) -> npt.NDArray[np.b
     >>> int(control_group(ids, 0.02).sum()), bool(control_group(ids, 0.0).any())
     (21, False)
     """
-    hashes = (
-        blake2b(str(c).encode(), digest_size=8, key=_SALT).digest() for c in customer_ids
-    )
+    hashes = (blake2b(str(c).encode(), digest_size=8, key=_SALT).digest() for c in customer_ids)
     number = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
     # a threshold on the top 53 bits, exact in float64
     return (number >> np.uint64(11)).astype(np.float64) < share * 2.0**53

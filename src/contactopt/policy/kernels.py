@@ -91,7 +91,21 @@ def _solve(method, k0, size, value, usage, cell, price, t, gap, q):
 
 @compiled(fastmath=_FAST)
 def dual_pass(
-    method, tau, starts, value, usage, cell, weight, room, price, chunk, first, last, sums, use, curv
+    method,
+    tau,
+    starts,
+    value,
+    usage,
+    cell,
+    weight,
+    room,
+    price,
+    chunk,
+    first,
+    last,
+    sums,
+    use,
+    curv,
 ):
     """Sum value, dual, bound, usage and curvature of the chunks ``first`` to ``last``.
 
@@ -175,8 +189,23 @@ def floor_pass(starts, value, usage, cell, floor, factor, open_customer, room, u
 
 @compiled
 def final_pass(
-    method, tau, starts, arm, value, usage, cell, weight, room, price, floor, floor_factor, shrink,
-    least, out, count, use
+    method,
+    tau,
+    starts,
+    arm,
+    value,
+    usage,
+    cell,
+    weight,
+    room,
+    price,
+    floor,
+    floor_factor,
+    shrink,
+    least,
+    out,
+    count,
+    use,
 ):
     """Write integer probabilities, the largest entry taking the remainder; return their value.
 

@@ -108,7 +108,7 @@ def carry_out(
     paid: list[np.ndarray] = []
     turn = _turn(attempts.customer)
     for k in range(int(turn.max(initial=-1)) + 1):
-        shifted = (u + 0.6180339887498949 * k) % 1.0
+        shifted = (u + 0.6180339887498949 * k) % 1.0 if k else u
         for channel in np.unique(attempts.channel[turn == k]):
             some = attempts.of((turn == k) & (attempts.channel == channel))
             paid.append(_channel(state, record, reversals, some, int(channel), shifted, touched_s))
@@ -182,7 +182,9 @@ def _channel(
     if channel in CALLS:
         state.last_talk[rows[reached]] = state.day
     dead = np.isin(outcome, _FINDS_DEAD) & (point >= 0)
-    state.known_dead[point[dead]] = True
+    if dead.any():
+        state.known_dead[point[dead]] = True
+        state.find_points(rows[dead])
     return pays
 
 
@@ -336,7 +338,7 @@ def _promises(
     other = low + np.floor(u[12, whom] * (high - low + 1)).astype(np.int64)
     delay = np.where(u[11, whom] < named, payday, other)
     n_parts = np.where(
-        stage_of(state.lead_dpd()[whom]) == 3, _LONG_PLAN, state.preset.plan_instalments
+        stage_of(state.lead_dpd(whom)) == 3, _LONG_PLAN, state.preset.plan_instalments
     )
     money = draw_amount(state, whom, u[5:7])
     money = np.where(is_plan, money_due(state, whom, 0) / n_parts, money)

@@ -35,7 +35,7 @@ def base_intensity(state: State, rows: np.ndarray, ahead: int) -> np.ndarray:
     kept stands, and after a recall.
     """
     preset, latent = state.preset, state.latent
-    dpd_now = state.lead_dpd()[rows]
+    dpd_now = state.lead_dpd(rows)
     dpd = np.minimum(dpd_now + ahead, _MAX_DPD)
     exposed = (dpd_now > 0) & ~state.inert[rows]
     exposed &= state.refractory_until[rows] <= state.day + ahead
@@ -74,7 +74,7 @@ def effect_intensity(state: State, rows: np.ndarray, ahead: int) -> np.ndarray:
 
 def pay_shares(state: State, rows: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the chance of paying all that is due and the mean share paid otherwise."""
-    stage = stage_of(state.lead_dpd()[rows] + ahead)
+    stage = stage_of(state.lead_dpd(rows) + ahead)
     full = np.asarray(state.preset.full_share)[stage]
     return full, np.asarray(state.preset.partial_share)[stage]
 
@@ -88,7 +88,7 @@ def money_due(state: State, rows: np.ndarray, ahead: int) -> np.ndarray:
         return np.zeros(len(rows))
     debt = np.maximum(state.lead[rows], 0)
     debts = state.debts
-    dpd = state.lead_dpd()[rows]
+    dpd = state.lead_dpd(rows)
     missed = (dpd + ahead) // 30 - dpd // 30
     due = np.minimum(debts.balance[debt], debts.past_due[debt] + missed * debts.instalment[debt])
     due = np.where((dpd + ahead >= 180) & (dpd < 180), debts.balance[debt], due)

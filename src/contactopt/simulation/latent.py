@@ -162,7 +162,7 @@ _NOT_LATENT = {
     "incumbent_contact",
     "incumbent_channels",
     "incumbent_ten_share",
-    "incumbent_every_days",
+    "incumbent_turns",
 }
 
 

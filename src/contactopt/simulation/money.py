@@ -84,12 +84,15 @@ def pay(
     debts.past_due[debt] = np.where(cured, 0.0, left)
     ended = np.where(was_charged_off | (debts.balance[debt] <= 0.01), SETTLED, CURED)
     debts.status[debt] = np.where(cured, ended, debts.status[debt])
-    state.refractory_until[rows] = state.day + state.preset.refractory_days
+    debts.ended[debt] = np.where(debts.status[debt] == SETTLED, state.day, debts.ended[debt])
     state.n_paid[rows] += 1
     state.choose_lead(rows[cured])
     paid_us = state.clock.instant_us(state.day, state.people.zone[rows], second)
     taken_back = u[rows] < state.preset.reversal_share
     lag = state.preset.reversal_days
+    # a payment taken back keeps its month: the next one comes no earlier than after it
+    pause = state.preset.refractory_days + np.where(taken_back, lag, 0)
+    state.refractory_until[rows] = state.day + pause
     record.add(
         "payments",
         len(rows),
@@ -206,13 +209,16 @@ def overnight(
     if preset.recall_dpd is not None:
         recalled = is_open & (age > preset.recall_dpd)
         debts.status[recalled] = CLOSED
+        debts.ended[recalled] = state.day
         moved |= recalled
     whom = np.unique(debts.customer[moved])
     left = ~np.isin(debts.status[np.maximum(state.lead[whom], 0)], (OPEN, IN_PLAN))
     state.choose_lead(whom[left | (state.lead[whom] < 0)])
     touched = np.zeros(state.n_customers, bool)
     touched[changed] = True
-    weekly = (np.arange(len(age)) % 7 == state.day % 7) & is_open
+    # a statement a week, a month for charged-off balances, which seldom move
+    every = np.where(age > 180, 28, 7)
+    weekly = ((np.arange(len(age)) + state.day) % every == 0) & is_open
     snapshot(state, record, np.flatnonzero(moved | weekly | touched[debts.customer]))
 
 
@@ -228,7 +234,9 @@ def _take_back(state: State, reversals: Reversals) -> np.ndarray:
     debts = state.debts
     debts.balance[debt] = np.round(debts.balance[debt] + amount, 2)
     debts.past_due[debt] = np.round(debts.past_due[debt] + amount, 2)
-    debts.status[debt] = np.where(debts.status[debt] == CLOSED, CLOSED, OPEN)
+    reopened = debt[debts.status[debt] != CLOSED]
+    debts.status[reopened] = OPEN
+    debts.ended[reopened] = NEVER
     moved[debt] = True
     return moved
 

@@ -10,9 +10,10 @@ from contactopt.contracts.vocabulary import PRODUCTS
 from contactopt.simulation.presets import WORLD_CHANNELS, Preset
 
 __all__ = [
-    "CHANNEL_POINTS",
+    "CHANNEL_GROUP",
     "JURISDICTIONS",
     "LANGUAGES",
+    "POINT_GROUPS",
     "POINT_SLOTS",
     "ZONES",
     "Debts",
@@ -49,18 +50,10 @@ LANGUAGES = ("en", "es", "pt")
 #: columns of the matrix of contact points of a customer
 POINT_SLOTS = ("mobile", "mobile", "landline", "email", "email", "postal", "app")
 _DEAD_CLASS = np.array([0, 0, 1, 2, 2, 3, 4])
-#: which columns each channel of WORLD_CHANNELS may use
-CHANNEL_POINTS = (
-    (0, 1, 2),
-    (0, 1, 2),
-    (0, 1),
-    (0, 1),
-    (3, 4),
-    (6,),
-    (6,),
-    (5,),
-    (5,),
-)
+#: columns that a group of channels may use: calls, texts, e-mail, app, post
+POINT_GROUPS = ((0, 1, 2), (0, 1), (3, 4), (6,), (5,))
+#: group of each channel of WORLD_CHANNELS
+CHANNEL_GROUP = (0, 0, 1, 1, 2, 3, 3, 4, 4)
 #: how strongly products differ in size; shares of the book by product (A)
 _PRODUCT_SHARES = (0.34, 0.22, 0.08, 0.03, 0.08, 0.10, 0.08, 0.05, 0.0, 0.02)
 _PRODUCT_SIZE = (1.0, 1.6, 2.2, 3.0, 0.6, 0.3, 0.25, 0.3, 1.0, 1.0)
@@ -96,8 +89,10 @@ class Debts:
     since: np.ndarray
     entry: np.ndarray
     opened: np.ndarray
-    due_every: np.ndarray
     status: np.ndarray
+    #: first day of the first arrears, and the day a debt was settled or recalled
+    first_since: np.ndarray
+    ended: np.ndarray
 
 
 @dataclasses.dataclass(slots=True)
@@ -172,8 +167,9 @@ def draw_debts(
         since=since,
         entry=np.where(entry_d > 0, since + preset.entry_dpd, 0),
         opened=np.minimum(since, 0) - rng.integers(120, 1500, size=d),
-        due_every=np.full(d, 30),
         status=status,
+        first_since=since.copy(),
+        ended=np.full(d, 1 << 40),
     )
 
 

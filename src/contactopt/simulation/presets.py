@@ -43,12 +43,12 @@ class Preset:
     name: str
     # ---- who is in the portfolio -----------------------------------------------------------
     #: share of customers by stage at the first day; the rest enters during the history
-    stage_shares: Row = (0.22, 0.17, 0.13, 0.14)
+    stage_shares: Row = (0.22, 0.13, 0.09, 0.08)
     #: days past due with which customers enter later, and beyond which they are recalled
     entry_dpd: int = 1
     recall_dpd: int | None = None
     #: probability that a cured instalment debt misses its next due day (A)
-    redefault_share: float = 0.45
+    redefault_share: float = 0.60
     n_debts_shares: Row = (0.75, 0.20, 0.05)  # A: a quarter has several debts
     ownership_shares: Row = (0.50, 0.35, 0.15)  # first party, third party, debt buyer (A)
     type_shares: Row = (0.24, 0.22, 0.14, 0.12, 0.16, 0.12)  # A
@@ -58,22 +58,22 @@ class Preset:
     median_balance: Row = (1100.0, 1500.0, 2100.0, 3000.0)
     balance_sigma: float = 0.8
     #: instalment as a share of the balance of a delinquent debt (A)
-    instalment_share: float = 0.07
+    instalment_share: float = 0.11
 
     # ---- paying without contact --------------------------------------------------------------
     #: (days past due, chance to pay within 30 days without contact): self-cure by bucket,
     #: 1-7 60 %, 8-30 40 %, 31-60 18 %, 61-90 8 %, 91-180 4 %, then 0.5 % a month (A, anchored on
     #: published self-cure of 40-60 % in early arrears)
     self_cure: tuple[tuple[int, float], ...] = (
-        (1, 0.690),
-        (4, 0.660),
-        (19, 0.520),
-        (45, 0.235),
-        (75, 0.105),
-        (135, 0.047),
+        (1, 0.890),
+        (4, 0.870),
+        (19, 0.690),
+        (45, 0.310),
+        (75, 0.112),
+        (135, 0.052),
         (200, 0.012),
-        (400, 0.0062),
-        (3650, 0.0040),
+        (400, 0.0065),
+        (3650, 0.0050),
     )
     type_pay: Row = (1.35, 0.70, 0.55, 0.70, 1.30, 1.10)  # A: hazard multiplier
     pay_sigma: float = 0.5  # A: lognormal frailty
@@ -132,7 +132,7 @@ class Preset:
     taste_sigma: float = 0.30  # A
     #: chance of being noticed if delivered: texts 20-30 % (first message, third party), e-mail
     #: open 15-20 % (2016), rest A; calls have the hour curve instead
-    read_rate: Row = (0.0, 0.0, 0.25, 0.34, 0.195, 0.20, 0.22, 0.45, 0.0)
+    read_rate: Row = (0.0, 0.0, 0.40, 0.50, 0.33, 0.30, 0.32, 0.60, 0.0)
     undelivered_share: float = 0.03  # A
     right_party_share: float = 0.88  # A: of answered calls on a live point
     #: response x 0.85 per touch, which wears off with a half-life of 14 days (A)
@@ -180,10 +180,10 @@ class Preset:
     consent_granted: Row = (0.97, 0.88, 0.90, 0.80, 0.92, 0.85, 0.8, 0.97, 0.9)  # A
     consent_revoked: Row = (0.01, 0.04, 0.03, 0.03, 0.03, 0.02, 0.02, 0.005, 0.02)  # A
     # ---- the incumbent (A): calls at ten, likely payers first, a little of everything else ---------
-    incumbent_contact: tuple[float, float] = (0.30, 0.88)  # least and most likely to be contacted
+    incumbent_contact: tuple[float, float] = (0.60, 0.96)  # least and most likely to be contacted
     incumbent_channels: Row = (0.50, 0.15, 0.17, 0.04, 0.11, 0.0, 0.0, 0.03, 0.0)
     incumbent_ten_share: float = 0.62
-    incumbent_every_days: int = 3
+    incumbent_turns: tuple[int, int] = (2, 5)  # decided on two days of five
 
 
 _MIXED = Preset("mixed")

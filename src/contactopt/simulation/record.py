@@ -27,7 +27,10 @@ class Recorder:
         first = self._count.get(table, 0)
         numbers = np.arange(first, first + n)
         if n:
-            rows = {name: np.broadcast_to(values, n) for name, values in columns.items()}
+            rows = {
+                name: values if isinstance(values, np.ndarray) else np.full(n, values)
+                for name, values in columns.items()
+            }
             self._chunks.setdefault(table, []).append({"number": numbers, **rows})
             self._count[table] = first + n
         return numbers

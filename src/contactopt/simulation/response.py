@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from contactopt.simulation.population import CHANNEL_POINTS
+from contactopt.simulation.population import CHANNEL_GROUP
 from contactopt.simulation.presets import WORLD_CHANNELS
 from contactopt.simulation.state import NEVER, State, stage_of
 
@@ -97,13 +97,13 @@ def presence(state: State, rows: np.ndarray, hour: np.ndarray) -> np.ndarray:
 
 def default_point(state: State, rows: np.ndarray, channel: int) -> np.ndarray:
     """Return the contact point that a channel uses unless it is told another."""
-    return state.first_point(rows, CHANNEL_POINTS[channel])
+    return state.best_point[CHANNEL_GROUP[channel], rows]
 
 
 def contact_mix(state: State, rows: np.ndarray, channel: int) -> ContactMix:
     """Return what a contact through ``channel`` sets off in customers ``rows`` today."""
     preset, latent = state.preset, state.latent
-    stage = stage_of(state.lead_dpd()[rows])
+    stage = stage_of(state.lead_dpd(rows))
     worn = fatigue(state, rows)
     # who has just paid, or has promised already, promises nothing more
     free = (state.lead[rows] >= 0) & ~state.inert[rows]

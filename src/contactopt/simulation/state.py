@@ -8,7 +8,7 @@ import numpy as np
 
 from contactopt.simulation.clock import WorldClock
 from contactopt.simulation.latent import Latent
-from contactopt.simulation.population import Debts, People, Points
+from contactopt.simulation.population import POINT_GROUPS, Debts, People, Points
 from contactopt.simulation.presets import WORLD_CHANNELS, Preset
 
 __all__ = ["CLOSED", "CURED", "IN_PLAN", "NEVER", "NOT_YET", "OPEN", "SETTLED", "State", "stage_of"]
@@ -67,6 +67,7 @@ class State:
     load: np.ndarray
     opted_out: np.ndarray
     known_dead: np.ndarray
+    best_point: np.ndarray
     last_touch: np.ndarray
     last_talk: np.ndarray
     n_paid: np.ndarray
@@ -106,11 +107,13 @@ class State:
             load=np.zeros(n),
             opted_out=people.consent < 0,
             known_dead=np.zeros(len(points.customer), bool),
+            best_point=np.full((len(POINT_GROUPS), n), -1, np.int64),
             last_touch=np.full(n, -1000, np.int64),
             last_talk=np.full(n, -1000, np.int64),
             n_paid=np.zeros(n, np.int64),
         )
         state.choose_lead(np.arange(n))
+        state.find_points(np.arange(n))
         return state
 
     @property
@@ -128,11 +131,12 @@ class State:
         open_ = (self.debts.status[debt] == OPEN) | (self.debts.status[debt] == IN_PLAN)
         return np.where(open_, self.day - self.debts.since[debt], 0)
 
-    def lead_dpd(self) -> np.ndarray:
-        """Days past due of each customer's lead debt, 0 where there is none; (n,)."""
+    def lead_dpd(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Days past due of the customers' lead debts, 0 where there is none; shape of ``rows``."""
+        lead = self.lead if rows is None else self.lead[rows]
         if len(self.debts.customer) == 0:
-            return np.zeros(self.n_customers, np.int64)
-        return np.where(self.lead >= 0, self.days_past_due(np.maximum(self.lead, 0)), 0)
+            return np.zeros(len(lead), np.int64)
+        return np.where(lead >= 0, self.day - self.debts.since[np.maximum(lead, 0)], 0)
 
     def choose_lead(self, customers: np.ndarray) -> None:
         """Give each customer whose lead left the debt with the largest past due amount."""
@@ -154,16 +158,19 @@ class State:
                 most = np.where(better, debts.past_due[debt], most)
         self.lead[customers] = best
 
-    def first_point(self, customers: np.ndarray, columns: tuple[int, ...]) -> np.ndarray:
-        """Return each customer's best usable contact point among columns, -1 if there is none.
+    def find_points(self, customers: np.ndarray) -> None:
+        """Choose anew the contact point that each group of channels uses.
 
-        The best is the one with the highest quality that is not known to be dead.
+        The best is the one with the highest quality that is not known to be dead, -1 for none.
         """
-        points = self.points.of_customer[customers][:, columns]
         if not len(self.points.customer):
-            return np.full(len(customers), -1, np.int64)
-        usable = (points >= 0) & ~self.known_dead[np.maximum(points, 0)]
-        quality = np.where(usable, self.points.quality[np.maximum(points, 0)], -1.0)
-        best = np.argmax(quality, axis=1)
+            return
         rows = np.arange(len(customers))
-        return np.where(usable[rows, best], points[rows, best], -1)
+        for group, columns in enumerate(POINT_GROUPS):
+            points = self.points.of_customer[customers][:, columns]
+            usable = (points >= 0) & ~self.known_dead[np.maximum(points, 0)]
+            quality = np.where(usable, self.points.quality[np.maximum(points, 0)], -1.0)
+            best = np.argmax(quality, axis=1)
+            self.best_point[group, customers] = np.where(
+                usable[rows, best], points[rows, best], -1
+            )

@@ -73,12 +73,13 @@ def promote(name: str, version: str | int, *, tracking_uri: str | None = None) -
         chosen = (
             version_of(store, name, wanted) if wanted.isdigit() else aliased(store, name, wanted)
         )
+        number = str(chosen.version)  # some stores give whole numbers, some text
         aliases = _aliases(store, name)
         before = aliases.get(CHAMPION)
-        if before is not None and before != chosen.version:
+        if before is not None and before != number:
             _remember(store, name, [*_history(store, name), before])
-        store.client.set_registered_model_alias(name, CHAMPION, chosen.version)
-        if aliases.get(CHALLENGER) == chosen.version:
+        store.client.set_registered_model_alias(name, CHAMPION, number)
+        if aliases.get(CHALLENGER) == number:
             store.client.delete_registered_model_alias(name, CHALLENGER)
         return described(chosen, CHAMPION)
 
@@ -95,7 +96,7 @@ def rollback(name: str, *, tracking_uri: str | None = None) -> LoggedVersion:
     """
     with open_store(tracking_uri) as store:
         now = _aliases(store, name).get(CHAMPION)
-        existing = {v.version for v in _versions(store, name)}
+        existing = {str(v.version) for v in _versions(store, name)}
         former = [v for v in _history(store, name) if v in existing and v != now]
         if not former:
             raise TrackingError(

@@ -56,7 +56,9 @@ def read_parameters(params: Mapping[str, Any] | None) -> Request:
     )
 
 
-def read_portfolio(rows: pd.DataFrame, request: Request) -> Portfolio:
+def read_portfolio(
+    rows: pd.DataFrame, request: Request, *, extra_channels: tuple[str, ...] = ()
+) -> Portfolio:
     """Build the portfolio of a request, complete to its ``as_of``.
 
     Parameters
@@ -65,6 +67,8 @@ def read_portfolio(rows: pd.DataFrame, request: Request) -> Portfolio:
         One row per customer: ``customer_id`` (text) and ``tables`` (JSON object, text).
     request : Request
         The checked parameters.
+    extra_channels : tuple of str
+        Channels that the strategy adds to the contract's words.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def read_portfolio(rows: pd.DataFrame, request: Request) -> Portfolio:
     needed = {name: [] for name, spec in TABLES.items() if spec.needed}
     frames = {name: pd.DataFrame(items) for name, items in {**needed, **tables}.items()}
     complete_to = dict.fromkeys(TABLES, request.as_of)
-    return Portfolio.from_frames(frames, complete_to=complete_to)
+    return Portfolio.from_frames(frames, complete_to=complete_to, extra_channels=extra_channels)
 
 
 def plan_as_text(plan: pd.DataFrame) -> pd.DataFrame:

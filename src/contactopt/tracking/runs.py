@@ -26,7 +26,7 @@ from contactopt.tracking.registry import (
 from contactopt.tracking.store import Store, open_store
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
 
     from contactopt.strategy import ContactStrategy
 
@@ -102,15 +102,15 @@ def log_strategy(
             _write_parent(store, run, strategy, record, evaluation)
             for part, content in record.get("parts", {}).items():
                 _write_part(store, run, part, content)
-            model_id = _write_model(store, run, bundle, digest)
+            model = _write_model(store, run, bundle, digest)
         except BaseException:
             store.client.set_terminated(run.info.run_id, "FAILED")
             raise
         store.client.set_terminated(run.info.run_id)
         if registered_name is None:
-            uri = f"models:/{model_id}"
+            uri = f"models:/{model.model_id}"
             return LoggedVersion(None, None, run.info.run_id, uri, None, digest)
-        return _register(store, run, registered_name, model_id, digest, record)
+        return _register(store, run, registered_name, model, digest, record)
 
 
 def _write_parent(
@@ -157,8 +157,8 @@ def _write(store: Store, run: Run, params: Mapping[str, str], metrics: Mapping[s
         )
 
 
-def _write_model(store: Store, run: Run, bundle: Path, digest: str) -> str:
-    """Log the bundle as a models-from-code model; return its id.
+def _write_model(store: Store, run: Run, bundle: Path, digest: str) -> LoggedModel:
+    """Log the bundle as a models-from-code model.
 
     It is built in a temporary folder with neutral names, because MLflow writes the paths it was
     given into the model's description.
@@ -193,11 +193,11 @@ def _write_model(store: Store, run: Run, bundle: Path, digest: str) -> str:
     )
     client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
-    return model.model_id
+    return model
 
 
 def _register(
-    store: Store, run: Run, name: str, model_id: str, digest: str, record: Mapping[str, Any]
+    store: Store, run: Run, name: str, model: LoggedModel, digest: str, record: Mapping[str, Any]
 ) -> LoggedVersion:
     from mlflow.exceptions import MlflowException
 
@@ -212,10 +212,11 @@ def _register(
         tags["contactopt.rules_version"] = str(record["rules_version"])
     found = store.client.create_model_version(
         name,
-        source=f"models:/{model_id}",
+        # a `models:/m-...` address would be looked up in MLflow's global store, not in this one
+        source=model.artifact_location,
         run_id=run.info.run_id,
         tags=tags,
-        model_id=model_id,
+        model_id=model.model_id,
     )
     alias = CHAMPION if first else CHALLENGER
     store.client.set_registered_model_alias(name, alias, found.version)

@@ -59,7 +59,9 @@ class StrategyModel(PythonModel):
             purpose: the model server would print the whole request into those.)
         """
         request = read_parameters(params)
-        portfolio = read_portfolio(model_input, request)
+        portfolio = read_portfolio(
+            model_input, request, extra_channels=tuple(self.strategy.config.channels)
+        )
         plan = self.strategy.rank(
             portfolio,
             as_of=request.as_of,

@@ -1,0 +1,120 @@
+"""``contactopt rank``: the next 24 hours' plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contactopt.cli.inputs import instant_of, read_portfolio
+from contactopt.cli.options import (
+    AsOf,
+    Json,
+    MaxQuarantinedShare,
+    PortfolioFolder,
+    RandomState,
+    StrategyFile,
+    TrackingUri,
+)
+from contactopt.cli.output import shows_progress, tell
+from contactopt.errors import ConfigError
+
+if TYPE_CHECKING:
+    from contactopt.plan import ContactPlan
+    from contactopt.strategy import ContactStrategy
+
+__all__ = ["plan_result", "plan_text", "rank"]
+
+
+def rank(
+    portfolio: PortfolioFolder,
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for plan and log.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
+        ),
+    ] = None,
+    strategy: StrategyFile = None,
+    capacity: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Capacity table; wins over the portfolio's own."),
+    ] = None,
+    random_state: RandomState = None,
+    batch_id: Annotated[
+        str | None, typer.Option(help="Name of the batch; default: a hash of everything in it.")
+    ] = None,
+    max_quarantined_share: MaxQuarantinedShare = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+) -> None:
+    """Plan the next 24 hours of contacts.
+
+    Who, which channel, which local hour, with which probability and expected net value.
+
+    With --model a fitted strategy is used, with --strategy alone one that rests on priors.
+    Writing the same batch twice changes nothing.
+
+    \b
+    For example:
+        contactopt rank W/portfolio --model models:/s@champion --as-of latest --out plan
+        contactopt rank portfolio --strategy strategy.yaml --as-of 2026-06-02T12:00Z --out plan
+    """
+    fitted = _strategy(model, strategy, tracking_uri)
+    progress = shows_progress(as_json=as_json)
+    data = read_portfolio(
+        portfolio, fitted.config, max_quarantined_share=max_quarantined_share, progress=progress
+    )
+    plan = fitted.rank(
+        data,
+        as_of=instant_of(as_of, data, fitted.config),
+        capacity=capacity,
+        random_state=random_state,
+        batch_id=batch_id,
+        progress=progress,
+    )
+    plan.write(out)
+    tell(plan_result(plan, out), plan_text(plan, out), as_json=as_json)
+
+
+def plan_result(plan: ContactPlan, folder: Path) -> dict[str, Any]:
+    """Give the plan in figures, with the rules nobody checks and the files."""
+    return {**plan.summary(), "not_checked": _not_checked(plan), "files": _files(folder)}
+
+
+def plan_text(plan: ContactPlan, folder: Path) -> str:
+    """Write the same for people."""
+    unchecked = _not_checked(plan)
+    lines = [repr(plan)]
+    if unchecked:
+        lines.append(f"  not checked       {', '.join(unchecked)}")
+    lines += [f"  wrote             {path}" for path in _files(folder)]
+    return "\n".join(lines)
+
+
+def _strategy(
+    model: str | None, strategy: Path | None, tracking_uri: str | None
+) -> ContactStrategy:
+    if (model is None) == (strategy is None):
+        raise ConfigError(
+            "give --model or --strategy, one of them",
+            hint="--model for a fitted strategy, --strategy to rank on priors alone",
+        )
+    if model is not None:
+        from contactopt.tracking import load_strategy
+
+        return load_strategy(model, tracking_uri=tracking_uri)
+    from contactopt.strategy import ContactStrategy
+
+    assert strategy is not None
+    return ContactStrategy.from_yaml(strategy)
+
+
+def _not_checked(plan: ContactPlan) -> list[str]:
+    return list(plan.batch.meta.get("rules_not_checked", ()))
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.as_posix() for path in folder.rglob("*") if path.is_file())

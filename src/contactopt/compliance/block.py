@@ -1,0 +1,224 @@
+"""One block laid out for the evaluators: units, actions, and which rule binds where.
+
+The unit is the row: a debt known at the instant, in the order of the view, then one stand-in row
+for every customer without a debt (so that nobody is without a verdict). Rows with the same
+ground and ownership share a rule set; everything about rules is looked up by rule set and channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance.localities import Ground, Places, places_of
+from contactopt.compliance.rule import Rule, within
+from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.words import base_word, channel_words, mask_of
+from contactopt.config import StrategyConfig
+from contactopt.contracts.action_space import ActionSpace
+from contactopt.journal.local_time import SlotWindow
+
+__all__ = ["INDEFINITE", "NEVER", "Block", "RuleSet"]
+
+Ints = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+#: release instant of a denial that no known row ends
+INDEFINITE = np.iinfo(np.int64).max
+#: release instant where nothing denies
+NEVER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules (positions in the block's list) for one ground and ownership."""
+
+    ground: Ground
+    ownership: str | None
+    rules: tuple[int, ...]
+    #: jurisdictions without a pack, whose own calendars the cautious rules use
+    uncovered: tuple[str, ...]
+    refused: bool
+
+
+class Block:
+    """A journal view, laid out for evaluation.
+
+    Parameters
+    ----------
+    view : JournalView
+    rules : RuleBook
+    config : StrategyConfig
+    actions : ActionSpace
+    """
+
+    def __init__(
+        self, view: Any, rules: RuleBook, config: StrategyConfig, actions: ActionSpace
+    ) -> None:
+        self.view, self.book, self.config, self.actions = view, rules, config, actions
+        self.n = len(view.customer_ids)
+        self.window = SlotWindow(view.as_of_us, config.lead_minutes, actions)
+        self.channels = actions.channels
+        self.channel_of = actions.channel_index
+        self.words = tuple(channel_words(c, config) for c in self.channels)
+        self.places: Places = places_of(view.customers, view.points)
+        debts = view.debts
+        self.n_debts = len(debts)
+        owner = debts["customer"].to_numpy(dtype=np.int64)
+        without = np.setdiff1d(np.arange(self.n), owner)
+        #: customer of each row, shape (n_rows,)
+        self.customer: Ints = np.concatenate([owner, without])
+        self.zone_set = self.places.zone_set[self.customer]
+        self._bind(debts, len(without))
+
+    @property
+    def n_rows(self) -> int:
+        """Debts known plus stand-ins."""
+        return len(self.customer)
+
+    @property
+    def m(self) -> int:
+        """Number of actions."""
+        return len(self.actions)
+
+    # ---- rules ---------------------------------------------------------------------------------
+
+    def _bind(self, debts: pd.DataFrame, n_without: int) -> None:
+        ownership, words = pd.factorize(debts["ownership"].astype(object), sort=True)
+        ownership = np.concatenate([ownership, np.full(n_without, -1)]).astype(np.int64)
+        key = self.places.ground[self.customer] * (len(words) + 1) + ownership + 1
+        kinds, self.rule_set = np.unique(key, return_inverse=True)
+        names = [None, *words]
+        sets = [
+            (self.places.grounds[k // (len(words) + 1)], names[k % (len(words) + 1)]) for k in kinds
+        ]
+        picked = [_rules_for(g, o, self.book) for g, o in sets]
+        used = sorted({r.id for rules, _, _ in picked for r in rules})
+        position = {rule_id: i for i, rule_id in enumerate(used)}
+        #: rules that bind somebody in the block, sorted by id
+        self.rules: tuple[Rule, ...] = tuple(self.book.rule(i) for i in used)
+        self.rule_sets = tuple(
+            RuleSet(g, o, tuple(position[r.id] for r in rules), uncovered, refused)
+            for (g, o), (rules, uncovered, refused) in zip(sets, picked, strict=True)
+        )
+
+    @property
+    def n_words(self) -> int:
+        """Words of 64 bits that hold one bit per rule."""
+        return max(1, -(-len(self.rules) // 64))
+
+    def bit(self, rule: int) -> tuple[int, np.uint64]:
+        """Return word and bit of a rule."""
+        return rule // 64, np.uint64(1 << (rule % 64))
+
+    @cached_property
+    def reach(self) -> Bools:
+        """Whether a rule of a rule set speaks of a channel, shape (sets, rules, channels)."""
+        out = np.zeros((len(self.rule_sets), len(self.rules), len(self.channels)), dtype=bool)
+        speaks = np.array(
+            [[r.reaches(w) for w in self.words] for r in self.rules], dtype=bool
+        ).reshape(len(self.rules), len(self.channels))
+        for i, rule_set in enumerate(self.rule_sets):
+            own = list(rule_set.rules)
+            out[i, own] = speaks[own]
+        return out
+
+    def reached(self, rule: int) -> Bools:
+        """Whether a rule speaks of a row's channel, shape (n_rows, channels)."""
+        return self.reach[:, rule][self.rule_set]
+
+    def of_kind(self, *kinds: str) -> list[int]:
+        """Return positions of the rules of these kinds."""
+        return [i for i, r in enumerate(self.rules) if r.kind in kinds]
+
+    @cached_property
+    def flag_rules(self) -> dict[str, list[int]]:
+        """Suppression rules by flag."""
+        found: dict[str, list[int]] = {}
+        for i in self.of_kind("suppression"):
+            found.setdefault(self.rules[i].parameters["flag"], []).append(i)
+        return found
+
+    # ---- units ---------------------------------------------------------------------------------
+
+    @cached_property
+    def row_of_debt(self) -> Ints:
+        """Row of each debt code, -1 where the debt is not known."""
+        rows = np.full(len(self.view.debt_ids) + 1, -1, dtype=np.int64)
+        rows[self.view.debts["debt"].to_numpy(dtype=np.int64)] = np.arange(self.n_debts)
+        return rows
+
+    @cached_property
+    def rows_by_customer(self) -> tuple[Ints, Ints]:
+        """CSR of rows by customer: starts (n + 1,), rows (n_rows,)."""
+        order = np.argsort(self.customer, kind="stable")
+        counts = np.bincount(self.customer, minlength=self.n)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), order.astype(np.int64)
+
+    def rows_of(self, customers: Ints) -> tuple[Ints, Ints]:
+        """Return every row of each customer given: (position in the input, row) pairs."""
+        starts, rows = self.rows_by_customer
+        count = starts[customers + 1] - starts[customers]
+        source = np.repeat(np.arange(len(customers)), count)
+        offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
+        return source, rows[starts[customers][source] + offset]
+
+    # ---- times ---------------------------------------------------------------------------------
+
+    @cached_property
+    def medium(self) -> Ints:
+        """Code of each channel's medium among the rule words, -1 where unknown."""
+        found = [base_word(c, self.config) for c in self.channels]
+        order = [int(mask_of([w], "rule_channels")).bit_length() - 1 if w else -1 for w in found]
+        return np.array(order, dtype=np.int64)
+
+    @cached_property
+    def zone_pairs(self) -> tuple[Ints, Ints, pd.Categorical]:
+        """Every (zone set, zone): starts by set, number per set, the zones as a Categorical."""
+        counts = np.array([len(z) for z in self.places.zone_sets], dtype=np.int64)
+        starts = np.cumsum(counts) - counts
+        flat = pd.Categorical([z for s in self.places.zone_sets for z in s])
+        return starts, counts, flat
+
+    def in_zones(self, zone_set: Ints) -> tuple[Ints, pd.Categorical]:
+        """Return every candidate zone of each entry: (position in the input, zone) pairs."""
+        starts, counts, flat = self.zone_pairs
+        count = counts[zone_set] if len(counts) else np.zeros(len(zone_set), np.int64)
+        source = np.repeat(np.arange(len(zone_set)), count)
+        offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
+        return source, flat[starts[zone_set][source] + offset]
+
+
+def _rules_for(
+    ground: Ground, ownership: str | None, book: RuleBook
+) -> tuple[list[Rule], tuple[str, ...], bool]:
+    """Return the rules of a ground and ownership; an unknown ownership is bound by all."""
+    uncovered = tuple(j for j in ground.jurisdictions if not book.covers(j))
+    bare = bool(uncovered) or not ground.jurisdictions
+    cautious = bare and book.fallback == "cautious" and bool(ground.jurisdictions)
+    rules = []
+    for rule in book.rules:
+        if ownership is not None and ownership not in rule.applies_to:
+            continue
+        if rule.kind == "disclosure":
+            continue
+        if rule.pack == "cautious":
+            binds = cautious
+        else:
+            binds = rule.jurisdiction == "*" or any(
+                within(j, rule.jurisdiction) for j in ground.jurisdictions
+            )
+        if binds and _local(rule, ground):
+            rules.append(rule)
+    return rules, uncovered, bare and not cautious
+
+
+def _local(rule: Rule, ground: Ground) -> bool:
+    """A null locality in a state that has local rules means that they apply."""
+    return rule.locality is None or ground.locality is None or ground.locality == rule.locality

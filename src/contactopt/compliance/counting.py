@@ -1,0 +1,461 @@
+"""Contacts that count: caps, rest after a conversation, one channel.
+
+Civil days, never hours. An event at local day d counts in a window of L days that ends on the
+action's day as long as the action's day is before d + L in some candidate zone. So every event
+turns into one interval of instants [entry, release) in which it counts, and "at most max" means:
+the max-th latest release lies after the start. Nothing is counted per action. Planned contacts
+that lie ahead are tested in every window that contains both days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.rule import Rule
+from contactopt.compliance.words import mask_of, touch_words
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.journal.local_time import DAY_US, local_day, local_day_start
+
+__all__ = ["Events", "TimedDenial", "timed_denials"]
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+#: Thursday, 1970-01-01, is day 3 of a week that starts on Monday
+_WEEK_SHIFT = {"MON": 3, "TUE": 2, "WED": 1, "THU": 0, "FRI": 6, "SAT": 5, "SUN": 4}
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Touches and open plans that may count, one entry each.
+
+    Parameters
+    ----------
+    customer, time : int64 arrays, shape (e,)
+    inbound, outbound : bool arrays
+        Both where the direction is not known.
+    ours : bool array
+        On our behalf.
+    planned : bool array
+    channel, outcome : uint64 arrays
+        Rule words as bits; outcome 0 is unknown.
+    medium : int64 array
+        Code of the medium, -1 unknown, -2 self-service.
+    point : int64 array
+        Contact point code, -1 unknown.
+    touch : int64 array
+        Row of the view's touches, -1 for plans.
+    """
+
+    customer: Ints
+    time: Ints
+    inbound: Bools
+    outbound: Bools
+    ours: Bools
+    planned: Bools
+    channel: npt.NDArray[np.uint64]
+    outcome: npt.NDArray[np.uint64]
+    medium: Ints
+    point: Ints
+    touch: Ints
+
+    @classmethod
+    def of(cls, block: Block, oldest_us: int) -> Events:
+        """Collect touches since ``oldest_us`` and every open plan of customers with a zone."""
+        view, config = block.view, block.config
+        touches = view.touches
+        recent = np.flatnonzero(touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us)
+        touches = touches.iloc[recent].reset_index(drop=True)
+        decisions = view.decisions
+        plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
+        slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
+        planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
+        both = pd.concat(
+            [
+                touches[["channel", "outcome", "machine_only"]].astype(object),
+                pd.DataFrame({"channel": plans["channel"].astype(object), "outcome": "unknown", "machine_only": False}, dtype=object),
+            ],
+            ignore_index=True,
+        )
+        channel, outcome, medium = touch_words(both, config)
+        k, p = len(touches), len(plans)
+        direction = np.append(touches["direction"].astype(object).to_numpy(), np.full(p, "outbound"))
+        collector = touches["collector"].astype(object)
+        ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
+        return cls(
+            customer=_join(touches["customer"], plans["customer"]),
+            time=_join(touches["started_us"], planned_at),
+            inbound=direction != "outbound",
+            outbound=direction != "inbound",
+            ours=np.append(ours, np.ones(p, dtype=bool)),
+            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
+            channel=channel,
+            outcome=outcome,
+            medium=medium,
+            point=_join(touches["contact_point"], np.full(p, -1)),
+            touch=np.append(recent, np.full(p, -1)).astype(np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def take(self, keep: Any) -> Events:
+        """Return the events of a mask or of positions."""
+        return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, eq=False)
+class TimedDenial:
+    """A counting rule, worked out for the block.
+
+    Parameters
+    ----------
+    rule : int
+    until : int64 array, shape (n_rows, channels)
+        The rule denies starts before this instant (`NEVER`: none); it is the release, too.
+    ahead : bool array, shape (k, m), with rows : int64 array, shape (k,)
+        For rows that have plans ahead the denials themselves, which need not be an interval.
+    """
+
+    rule: int
+    until: Ints
+    rows: Ints
+    ahead: Bools
+
+
+def _join(a: Any, b: Any) -> Ints:
+    return np.concatenate([np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)])
+
+
+def timed_denials(
+    block: Block, point: Ints, start: Ints
+) -> list[TimedDenial]:
+    """Work out every frequency cap, cooldown and one-channel rule.
+
+    Parameters
+    ----------
+    block : Block
+    point : int64 array, shape (n_rows, channels)
+        Chosen contact point (row of ``view.points``), -1 where none.
+    start : int64 array, shape (keys-gathered rows, m)
+        slot_start of every row.
+    """
+    rules = [i for i in block.of_kind("frequency_cap", "cooldown", "one_channel") if _numeric(block.rules[i])]
+    if not rules or block.n_rows == 0:
+        return []
+    longest = max(_days_of(block.rules[i]) for i in rules)
+    events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
+    events = events.take(np.isin(events.customer, np.unique(block.customer)))
+    days = _LocalDays(block, events)
+    out = []
+    for i in rules:
+        for counted, limit, span in _windows_of(block.rules[i], block.book.profile):
+            out.append(_work_out(block, i, events, days, counted, limit, span, point, start))
+    return out
+
+
+def _numeric(rule: Rule) -> bool:
+    p = rule.parameters
+    return rule.kind != "frequency_cap" or (p["max"] is not None and p["period"]["type"] != "none")
+
+
+def _days_of(rule: Rule) -> int:
+    p = rule.parameters
+    lengths = [7, int(p.get("length_days", 0)), int(p.get("min_gap_days", 0) or 0)]
+    return max([*lengths, int((p.get("period") or {}).get("length") or 0)]) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """How long an event counts: ``kind`` days or week, ``length`` days from ``first`` on.
+
+    ``windows``: planned events ahead are tested in each window that contains both days.
+    """
+
+    kind: str
+    length: int
+    windows: bool
+    week_start: str = "MON"
+
+
+def _windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, _Span]]:
+    """Return what counts, how many are too many, and for how long."""
+    p = rule.parameters
+    if rule.kind == "cooldown":
+        length = p["length_days"] + (p.get("first_day") == "day_after")
+        trigger = p["trigger"]
+        what = {
+            "channels": trigger["channels"],
+            "include_outcomes": trigger["outcomes"],
+            "direction": trigger.get("direction", "any"),
+        }
+        return [(what, 1, _Span("days", length, windows=False))]
+    period = dict(p["period"])
+    if rule.kind == "one_channel":
+        outcomes = list(p["trigger_outcomes"])
+        if profile == "strict":
+            outcomes += p.get("strict_trigger_outcomes", [])
+            period["type"] = period.get("strict_alternative", period["type"])
+        what = {"channels": ["*"], "include_outcomes": outcomes, "direction": "any"}
+        return [(what, 1, _span(period))]
+    out = [(p["count"], int(p["max"]), _span(period))]
+    if p.get("min_gap_days"):
+        out.append((p["count"], 1, _Span("days", int(p["min_gap_days"]), windows=True)))
+    return out
+
+
+def _span(period: dict[str, Any]) -> _Span:
+    if period["type"] == "calendar_week":
+        return _Span("week", 7, windows=True, week_start=period.get("week_start", "MON"))
+    return _Span("days", int(period["length"]), windows=True)
+
+
+class _LocalDays:
+    """Local day of every event in every candidate zone, worked out once."""
+
+    def __init__(self, block: Block, events: Events) -> None:
+        self.source, self.zone = block.in_zones(block.places.zone_set[events.customer])
+        self.day = local_day(events.time[self.source], self.zone)
+        self.size = len(events)
+        self._kept: dict[tuple[int, str | None], Ints] = {}
+
+    def latest(self, shift: int, week_start: str | None = None) -> Ints:
+        """Return the latest instant over zones at which day + shift begins, shape (e,).
+
+        With a week start: at which the week after the event's week, and shift days, begins.
+        `NEVER` for events of customers without a zone.
+        """
+        return self._edge(shift, week_start, np.maximum, NEVER)
+
+    def earliest(self, shift: int, week_start: str | None = None) -> Ints:
+        """Return the earliest instant over zones at which day + shift begins (or the week)."""
+        return self._edge(shift, week_start, np.minimum, np.iinfo(np.int64).max)
+
+    def _edge(self, shift: int, week_start: str | None, pick: Any, none: int) -> Ints:
+        out = np.full(self.size, none)
+        if len(self.source):
+            day = self.day
+            if week_start is not None:
+                day = day - (day + _WEEK_SHIFT[week_start]) % 7
+            edge = local_day_start(day + shift, self.zone)
+            first = np.flatnonzero(np.append(True, self.source[1:] != self.source[:-1]))
+            out[self.source[first]] = pick.reduceat(edge, first)
+        return out
+
+
+# ---- one rule ------------------------------------------------------------------------------------
+
+
+def _work_out(
+    block: Block, i: int, events: Events, days: _LocalDays, counted: dict[str, Any], limit: int,
+    span: _Span, point: Ints, start: Ints,
+) -> TimedDenial:  # fmt: skip
+    rule = block.rules[i]
+    keep = np.flatnonzero(_counts(events, counted, rule))
+    week = span.week_start if span.kind == "week" else None
+    release = days.latest(span.length, week)[keep]
+    unit, row_unit = _units(block, rule, events, keep)
+    columns = _columns(block, rule, events, keep, unit, point)
+    until = np.full((block.n_rows, len(block.channels)), NEVER)
+    reached = block.reached(i) & _on_line(block, rule, point)
+    ahead = [keep[unit.event], events.planned]
+    future = events.planned[ahead[0]] & (events.time[ahead[0]] > block.window.begin_us)
+    busy = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
+    busy[unit.unit[future]] = True
+    rows = np.flatnonzero(busy[row_unit]) if busy.any() else np.empty(0, np.int64)
+    dense = np.zeros((len(rows), block.m), dtype=bool)
+    for channels, chosen in columns:
+        u, e = unit.unit[chosen], unit.event[chosen]
+        top = _latest(u, release[e], len(busy), limit)[:, limit - 1]
+        until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
+        if len(rows):
+            within_ahead = _ahead(block, events, days, keep, u, e, future[chosen], span, limit, len(busy))
+            own = np.flatnonzero(np.isin(block.channel_of, channels))
+            hit = within_ahead(row_unit[rows], start[rows][:, own])
+            dense[:, own] = hit & reached[rows][:, block.channel_of[own]]
+    return TimedDenial(i, until, rows, dense)
+
+
+def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:
+    """Whether an event counts; unknown outcome, channel or direction counts."""
+    keep = (events.channel & mask_of(counted.get("channels", ["*"]), "rule_channels")) != 0
+    direction = counted.get("direction", "any")
+    if direction in ("out", "in"):
+        keep &= events.outbound if direction == "out" else events.inbound
+    unknown = events.outcome == 0
+    if counted.get("include_outcomes"):
+        keep &= unknown | ((events.outcome & mask_of(counted["include_outcomes"], "rule_outcomes")) != 0)
+    if counted.get("exclude_outcomes"):
+        keep &= unknown | ((events.outcome & mask_of(counted["exclude_outcomes"], "rule_outcomes")) == 0)
+    if "letter" in counted.get("exclude_flags", []):
+        keep &= events.channel != mask_of(["letter"], "rule_channels")
+    if counted.get("planned_only"):
+        keep &= events.planned
+    if "collector" in rule.parameters["group_by"]:
+        keep &= events.ours
+    return keep & (events.medium != -2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Unit:
+    """Pairs (position among the kept events, counting unit)."""
+
+    event: Ints
+    unit: Ints
+
+
+def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[_Unit, Ints]:
+    """Return the (event, unit) pairs and each row's unit: customer, debt, or creditor."""
+    groups = rule.parameters["group_by"]
+    if "phone" in groups and "account" not in groups:  # rows may use different phones
+        source, rows = block.rows_of(events.customer[keep])
+        return _Unit(source, rows), np.arange(block.n_rows)
+    if "account" not in groups and "creditor" not in groups:
+        return _Unit(np.arange(len(keep)), events.customer[keep]), block.customer
+    pair_event, pair_row = _event_rows(block, events, keep)
+    if "account" in groups:
+        return _Unit(pair_event, pair_row), np.arange(block.n_rows)
+    creditor = pd.factorize(block.view.debts["creditor"].astype(object), sort=True)[0]
+    creditor = np.append(creditor, np.full(block.n_rows - block.n_debts, -1)).astype(np.int64)
+    key = block.customer * (int(creditor.max(initial=0)) + 2) + creditor + 1
+    _, row_unit = np.unique(key, return_inverse=True)
+    both = np.unique(pair_event * (len(key) + 1) + row_unit[pair_row])
+    return _Unit(both // (len(key) + 1), both % (len(key) + 1)), row_unit.astype(np.int64)
+
+
+def _event_rows(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
+    """Return the debts (rows) each event is about: those named, or all of the customer's."""
+    named = block.view.touch_debts
+    touch = named["touch"].to_numpy(dtype=np.int64)
+    row = block.row_of_debt[named["debt"].to_numpy(dtype=np.int64)]
+    has_names = np.zeros(len(block.view.touches) + 1, dtype=bool)
+    has_names[touch] = True
+    position = np.full(len(block.view.touches) + 1, -1, dtype=np.int64)
+    position[events.touch[keep]] = np.arange(len(keep))
+    position[-1] = -1  # plans have touch -1
+    at = position[touch]
+    good = (at >= 0) & (row >= 0)
+    at, row = at[good], row[good]
+    # the debt may belong to somebody else than the one contacted: then it is not this unit's
+    own = block.customer[row] == events.customer[keep][at]
+    free = np.flatnonzero(~has_names[events.touch[keep]])
+    source, rows = block.rows_of(events.customer[keep][free])
+    return np.concatenate([at[own], free[source]]), np.concatenate([row[own], rows])
+
+
+def _columns(
+    block: Block, rule: Rule, events: Events, keep: Ints, unit: _Unit, point: Ints
+) -> list[tuple[list[int], Ints]]:
+    """Return groups of channels that share a count, with the pairs that count for each."""
+    groups = rule.parameters["group_by"]
+    every = np.arange(len(unit.event))
+    n_channels = len(block.channels)
+    by_medium = "channel" in groups or rule.kind == "one_channel"
+    if not by_medium and "phone" not in groups:
+        return [(list(range(n_channels)), every)]
+    medium = events.medium[keep][unit.event]
+    out = []
+    for c in range(n_channels):
+        chosen = np.ones(len(every), dtype=bool)
+        if rule.kind == "one_channel":  # what was begun by another medium closes this one
+            chosen &= (medium != block.medium[c]) | (medium == -1)
+        elif "channel" in groups:
+            chosen &= (medium == block.medium[c]) | (medium == -1)
+        if "phone" in groups:
+            chosen &= _same_phone(block, events, keep, unit, point[:, c])
+        out.append(([c], every[chosen]))
+    return out
+
+
+def _same_phone(block: Block, events: Events, keep: Ints, unit: _Unit, point: Ints) -> Bools:
+    """Whether an event went to the phone that a row's action would use, or may have."""
+    points = block.view.points
+    keys, own = points["address_key"], points["contact_point_id"]
+    address = pd.factorize(keys.astype(object).where(keys.notna(), own), sort=True)[0]
+    by_code = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
+    by_code[points["contact_point"].to_numpy(dtype=np.int64)] = address
+    went = by_code[events.point[keep]][unit.event]
+    used = np.append(address, -1)[point][unit.unit]
+    return (went == -1) | (used == -1) | (went == used)
+
+
+def _on_line(block: Block, rule: Rule, point: Ints) -> Bools:
+    """Whether a rule for a kind of line or place speaks of the chosen point; unknown: yes."""
+    p = rule.parameters
+    applies = np.ones(point.shape, dtype=bool)
+    points = block.view.points
+    if p.get("line_type") in ("residential", "wireless"):
+        other = "mobile" if p["line_type"] == "residential" else "landline"
+        kind = np.append(points["kind"].astype(object).to_numpy(), None)
+        applies &= kind[point] != other
+    if p.get("place"):
+        place = np.append(points["place"].astype(object).to_numpy(), None)[point]
+        at_work = p["place"].startswith("work")
+        applies &= (place != "home") if at_work else (place != "work")
+    return applies
+
+
+def _latest(unit: Ints, release: Ints, n_units: int, limit: int) -> Ints:
+    """Return the ``limit`` latest releases per unit, latest first, `NEVER` padded."""
+    top = np.full((n_units, limit), NEVER)
+    if len(unit) == 0:
+        return top
+    if limit == 1:
+        np.maximum.at(top[:, 0], unit, release)
+        return top
+    order = np.lexsort((-release, unit))
+    u = unit[order]
+    first = np.append(True, u[1:] != u[:-1])
+    rank = np.arange(len(u)) - np.maximum.accumulate(np.where(first, np.arange(len(u)), 0))
+    kept = rank < limit
+    top[u[kept], rank[kept]] = release[order][kept]
+    return top
+
+
+def _ahead(
+    block: Block, events: Events, days: _LocalDays, keep: Ints, unit: Ints, event: Ints,
+    future: Bools, span: _Span, limit: int, n_units: int,
+) -> Any:  # fmt: skip
+    """Return a test (units, starts) -> denied that takes plans ahead into account."""
+    week = span.week_start if span.kind == "week" else None
+    if not span.windows or week is not None:
+        shifts = [0]
+    else:
+        reach = (events.time[events.planned].max() - block.window.begin_us) // DAY_US + 3
+        shifts = list(range(min(span.length - 1, int(reach)) + 1))
+    tables = []
+    for e in shifts:
+        release = days.latest(span.length - e, week)[keep][event]
+        entry = days.earliest(-e, week)[keep][event]
+        past = _latest(unit[~future], release[~future], n_units, limit)
+        tables.append((past, _padded(unit[future], entry[future], n_units, np.iinfo(np.int64).max),
+                       _padded(unit[future], release[future], n_units, NEVER)))  # fmt: skip
+
+    def denied(rows: Ints, start: Ints) -> Bools:
+        hit = np.zeros(start.shape, dtype=bool)
+        for past, entry, release in tables:
+            count = np.zeros(start.shape, dtype=np.int64)
+            for k in range(limit):
+                count += start < past[rows, k][:, None]
+            for k in range(entry.shape[1]):
+                count += (start >= entry[rows, k][:, None]) & (start < release[rows, k][:, None])
+            hit |= count >= limit
+        return hit & (start != NO_INSTANT)
+
+    return denied
+
+
+def _padded(unit: Ints, value: Ints, n_units: int, none: int) -> Ints:
+    """Return the values per unit, shape (n_units, k), in the order given."""
+    order = np.argsort(unit, kind="stable")
+    u = unit[order]
+    start = np.searchsorted(u, u, side="left")
+    rank = np.arange(len(u)) - start
+    out = np.full((n_units, int(rank.max(initial=0)) + 1), none)
+    out[u, rank] = value[order]
+    return out

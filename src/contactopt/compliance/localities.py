@@ -1,0 +1,213 @@
+"""Where a customer may be: candidate jurisdictions and candidate time zones.
+
+Declared zone and the zones of contact points all count together; a jurisdiction's own zones are
+used where nothing is declared. Rules of all candidate jurisdictions apply, hours must hold in all
+candidate zones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance.data_tables import table
+from contactopt.compliance.rule import within
+
+__all__ = ["Ground", "Places", "places_of", "zones_of_jurisdiction"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The jurisdictions whose rules apply together, and the locality if one is declared."""
+
+    jurisdictions: tuple[str, ...]
+    locality: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Candidate zones and jurisdictions of n customers.
+
+    Parameters
+    ----------
+    zone_sets : tuple of tuple of str
+        Distinct sets; the first zone is the one in which slots are meant. The empty set comes
+        first: no candidate is known.
+    zone_set : int64 array, shape (n,)
+    grounds : tuple of Ground
+    ground : int64 array, shape (n,)
+    """
+
+    zone_sets: tuple[tuple[str, ...], ...]
+    zone_set: Ints
+    grounds: tuple[Ground, ...]
+    ground: Ints
+
+
+@cache
+def _country_zones() -> dict[str, tuple[str, ...]]:
+    text = files("tzdata").joinpath("zoneinfo").joinpath("zone.tab").read_text("utf-8")
+    zones: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            country, _, zone = line.split("\t")[:3]
+            zones.setdefault(country, []).append(zone)
+    return {k: tuple(v) for k, v in zones.items()}
+
+
+@cache
+def zones_of_jurisdiction(jurisdiction: str) -> tuple[str, ...]:
+    """Return every zone of a jurisdiction, the main one first; empty where it is not known.
+
+    Examples
+    --------
+    >>> zones_of_jurisdiction("CO"), zones_of_jurisdiction("US-FL")
+    (('America/Bogota',), ('America/New_York', 'America/Chicago'))
+    >>> zones_of_jurisdiction("XX")
+    ()
+    """
+    own = table("zones").get(jurisdiction)
+    if own is not None:
+        return tuple(own)
+    return _country_zones().get(jurisdiction.split("-")[0], ())
+
+
+def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
+    """Collect the candidates of every customer.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        Aligned with the customer codes: jurisdiction, locality, time_zone.
+    points : DataFrame
+        Contact points of a journal view. Points of other people and points that are not valid
+        say nothing of where the customer is.
+    """
+    n = len(customers)
+    telling = points[
+        points["valid"].to_numpy(dtype=bool) & (points["holder"].astype(object) != "third_party")
+    ]
+    owner = telling["customer"].to_numpy(dtype=np.int64)
+    own_code, point_code, names = _codes(_column(customers, "jurisdiction"), telling["jurisdiction"])
+    jurisdictions = _sets(n, [(np.arange(n), own_code), (owner, point_code)])
+    locality, localities = pd.factorize(_column(customers, "locality"), sort=True)
+    ground, rows = _unique_rows(np.column_stack([jurisdictions, locality]))
+    grounds = tuple(
+        Ground(
+            tuple(names[c] for c in row[:-1] if c >= 0), None if row[-1] < 0 else localities[row[-1]]
+        )
+        for row in rows
+    )
+    zone_sets, zone_set = _zones(customers, telling, owner, own_code, point_code, names)
+    return Places(zone_sets, zone_set, grounds, ground)
+
+
+def _zones(
+    customers: pd.DataFrame, points: pd.DataFrame, owner: Ints, own: Ints, at_point: Ints, names: list[str]
+) -> tuple[tuple[tuple[str, ...], ...], Ints]:
+    n = len(customers)
+    declared, of_point, zones = _codes(_column(customers, "time_zone"), points["time_zone"])
+    code = {z: i for i, z in enumerate(zones)}
+    by_place = [[code.setdefault(z, len(code)) for z in zones_of_jurisdiction(j)] for j in names]
+    pairs = [(np.arange(n), declared), (owner, of_point)]
+    # a point without a zone in another jurisdiction: the customer may be there
+    elsewhere = (of_point < 0) & (at_point >= 0)
+    elsewhere &= _unrelated(own[owner], at_point, names)
+    pairs += _zones_of(owner[elsewhere], at_point[elsewhere], by_place)
+    told = np.zeros(n, dtype=bool)
+    for who, which in pairs:
+        told[who[which >= 0]] = True
+    silent = np.flatnonzero(~told)
+    fallback = _zones_of(silent, own[silent], by_place)
+    primary = _primary(n, [pairs[0], *fallback, *pairs[1:]])
+    matrix = np.column_stack([primary, _sets(n, [*pairs, *fallback])])
+    index, rows = _unique_rows(matrix)
+    all_zones = list(code)
+    sets = [tuple(dict.fromkeys(all_zones[c] for c in row if c >= 0)) for row in rows]
+    return tuple(sets), index
+
+
+def _primary(n: int, pairs: list[tuple[Ints, Ints]]) -> Ints:
+    """Declared zone, else the main zone of the jurisdiction, else the first among points'."""
+    primary = np.full(n, -1, dtype=np.int64)
+    for who, which in pairs:
+        known = which >= 0
+        who, which = who[known], which[known]
+        order = np.lexsort((which, who)) if len(pairs) and who.size else np.arange(0)
+        who, which = who[order], which[order]
+        first = np.append(True, who[1:] != who[:-1]) if who.size else np.zeros(0, bool)
+        free = primary[who[first]] < 0
+        primary[who[first][free]] = which[first][free]
+    return primary
+
+
+def _zones_of(who: Ints, place: Ints, by_place: list[list[int]]) -> list[tuple[Ints, Ints]]:
+    """One pair of arrays per rank of a zone in its jurisdiction, so that the main zone leads."""
+    out = []
+    depth = max((len(z) for z in by_place), default=0)
+    padded = np.full((len(by_place) + 1, depth), -1, dtype=np.int64)
+    for i, zones in enumerate(by_place):
+        padded[i, : len(zones)] = zones
+    for rank in range(depth):
+        which = padded[place, rank]
+        if (which >= 0).any():
+            out.append((who[which >= 0], which[which >= 0]))
+    return out
+
+
+def _unrelated(own: Ints, other: Ints, names: list[str]) -> npt.NDArray[np.bool_]:
+    k = len(names)
+    apart = np.ones((k + 1, k + 1), dtype=bool)
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            apart[i, j] = not (within(a, b) or within(b, a))
+    return apart[own, other]
+
+
+def _column(frame: pd.DataFrame, name: str) -> Any:
+    if name in frame:
+        return frame[name].to_numpy(dtype=object)
+    return np.full(len(frame), None, dtype=object)
+
+
+def _codes(a: Any, b: Any) -> tuple[Ints, Ints, list[str]]:
+    """Code two columns by the same sorted words; -1 for null."""
+    both = np.concatenate([np.asarray(a, dtype=object), np.asarray(b, dtype=object)])
+    codes, words = pd.factorize(both, sort=True)
+    codes = codes.astype(np.int64)
+    return codes[: len(a)], codes[len(a) :], [str(w) for w in words]
+
+
+def _sets(n: int, pairs: list[tuple[Ints, Ints]]) -> Ints:
+    """Return the distinct non-negative codes per owner, sorted, -1 padded, shape (n, k)."""
+    who = np.concatenate([p[0] for p in pairs]).astype(np.int64)
+    which = np.concatenate([p[1] for p in pairs]).astype(np.int64)
+    who, which = who[which >= 0], which[which >= 0]
+    if who.size == 0:
+        return np.full((n, 1), -1, dtype=np.int64)
+    span = int(which.max()) + 1
+    key = np.unique(who * span + which)
+    who, which = key // span, key % span
+    start = np.searchsorted(who, np.arange(n))
+    rank = np.arange(len(who)) - start[who]
+    matrix = np.full((n, int(rank.max()) + 1), -1, dtype=np.int64)
+    matrix[who, rank] = which
+    return matrix
+
+
+def _unique_rows(matrix: Ints) -> tuple[Ints, Ints]:
+    """Return the index of each row among the distinct ones, and those, in sorted order."""
+    code = np.zeros(len(matrix), dtype=np.int64)
+    for column in matrix.T:
+        _, dense = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(dense.max(initial=0)) + 1) + dense, return_inverse=True)
+    _, first = np.unique(code, return_index=True)
+    return code.astype(np.int64), matrix[first]

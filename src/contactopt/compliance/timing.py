@@ -1,0 +1,287 @@
+"""Hours and holidays: when a contact may start, in every candidate zone at once.
+
+All tables are made per distinct (zone set, rule set, channel) and gathered, never per customer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.compliance.block import INDEFINITE, Block
+from contactopt.compliance.calendars import holiday_days
+from contactopt.compliance.pack_check import DAYS, minutes_of
+from contactopt.compliance.rule import Rule
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.journal.local_time import (
+    DAY_US,
+    HOUR_US,
+    instant_of,
+    local_day,
+    local_day_start,
+    local_hour,
+    local_us,
+)
+
+__all__ = ["Clock", "Times"]
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+MINUTE_US = 60_000_000
+QUARTER_US = 15 * MINUTE_US
+#: 1970-01-01 was a Thursday
+_THURSDAY = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """Slots of a block by timing key (zone set and rule set).
+
+    Parameters
+    ----------
+    key : int64 array, shape (n_rows,)
+        Timing key of each row.
+    start : int64 array, shape (keys, m)
+        slot_start; `NO_INSTANT` where the action has none.
+    before : int64 array, shape (keys, m)
+        Exclusive last instant to start: slot end, legal close less guard, next local midnight.
+    closed : uint64 array, shape (words, keys, m)
+        Bits of the hours and holiday rules that deny the slot.
+    """
+
+    key: Ints
+    start: Ints
+    before: Ints
+    closed: npt.NDArray[np.uint64]
+
+
+class Clock:
+    """Evaluates hours rules on arrays of instants and keeps what was worked out.
+
+    Parameters
+    ----------
+    block : Block
+    """
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.guard_us = block.book.guard_minutes * MINUTE_US
+        self._kept: dict[Any, tuple[Bools, Ints]] = {}
+        #: calendars that nobody knows: their rules are closed throughout
+        self.unknown_calendars: set[str] = set()
+
+    # ---- one rule, many instants -----------------------------------------------------------------
+
+    def state(
+        self, rule: Rule, zones: tuple[str, ...], places: tuple[str, ...], us: Ints, tag: Any
+    ) -> tuple[Bools, Ints]:
+        """Return whether each instant is open under a rule in all zones, and when that ends.
+
+        Parameters
+        ----------
+        rule : Rule
+            Of kind hours or holiday.
+        zones : tuple of str
+        places : tuple of str
+            Jurisdictions without a pack, for a calendar of the form ``{jurisdiction}:...``.
+        us : int64 array, shape (k,)
+        tag : hashable
+            Names the array of instants, for the cache.
+        """
+        is_open = np.full(len(us), bool(zones))
+        close = np.full(len(us), INDEFINITE)
+        for zone in zones:
+            key = (rule.id, places, zone, tag)
+            if key not in self._kept:
+                self._kept[key] = self._in_zone(rule, zone, places, us)
+            here, until = self._kept[key]
+            is_open &= here
+            close = np.minimum(close, until)
+        return is_open, close
+
+    def _in_zone(
+        self, rule: Rule, zone: str, places: tuple[str, ...], us: Ints
+    ) -> tuple[Bools, Ints]:
+        wall = local_us(us, zone)
+        day = wall // DAY_US
+        minute = (wall - day * DAY_US) // MINUTE_US
+        weekday = (day + _THURSDAY) % 7
+        p = rule.parameters
+        calendar = p.get("holidays") if rule.kind == "hours" else p
+        holiday = self._holidays((calendar or {}).get("calendar"), places, day)
+        if rule.kind == "holiday":
+            return ~holiday, instant_of((day + 1) * DAY_US, zone)
+        if calendar and calendar["policy"] == "as_sunday":
+            weekday, holiday = np.where(holiday, 6, weekday), np.zeros_like(holiday)
+        is_open = np.zeros(len(us), dtype=bool)
+        close = np.full(len(us), NO_INSTANT)
+        for window in p["windows"]:
+            begin, end = minutes_of(window["start"]), minutes_of(window["end"])
+            days = np.isin(weekday, [DAYS.index(d) for d in window["days"]])
+            until = instant_of(day * DAY_US + end * MINUTE_US, zone) - self.guard_us
+            hit = days & (begin <= minute) & (minute < end) & (us < until)
+            is_open |= hit
+            close = np.where(hit, np.maximum(close, until), close)
+        return is_open & ~holiday, close
+
+    def _holidays(self, calendar: str | None, places: tuple[str, ...], day: Ints) -> Bools:
+        found = np.zeros(len(day), dtype=bool)
+        if calendar is None or len(day) == 0:
+            return found
+        years = (np.array([day.min(), day.max()]).astype("datetime64[D]")).astype("datetime64[Y]")
+        first, last = (years.astype(np.int64) + 1970).tolist()
+        names = [calendar]
+        if "{jurisdiction}" in calendar:
+            names = [calendar.replace("{jurisdiction}", place) for place in places]
+        for name in names:
+            days = holiday_days(name, first, last, self.block.book.calendars.get(name))
+            if days is None:
+                self.unknown_calendars.add(name)
+                return np.ones(len(day), dtype=bool)
+            found |= np.isin(day, days)
+        return found
+
+    # ---- the block ------------------------------------------------------------------------------
+
+    @cached_property
+    def keys(self) -> tuple[Ints, Ints, Ints]:
+        """Timing key per row, and zone set and rule set per key."""
+        b = self.block
+        span = len(b.rule_sets)
+        kinds, key = np.unique(b.zone_set * span + b.rule_set, return_inverse=True)
+        return key.astype(np.int64), kinds // max(span, 1), kinds % max(span, 1)
+
+    def hours_rules(self, rule_set: int, channel: int) -> list[int]:
+        """Return the hours and holiday rules of a rule set for a channel."""
+        b = self.block
+        return [i for i in b.of_kind("hours", "holiday") if b.reach[rule_set, i, channel]]
+
+    def closed_at(
+        self, key: int, channel: int, us: Ints, tag: Any
+    ) -> tuple[list[tuple[int, Bools]], Ints]:
+        """Return per rule whether it closes each instant, and the earliest close of all."""
+        _, zone_set, rule_set = self.keys
+        zones = self.block.places.zone_sets[zone_set[key]]
+        places = self.block.rule_sets[rule_set[key]].uncovered
+        close = np.full(len(us), INDEFINITE)
+        denied = []
+        for i in self.hours_rules(int(rule_set[key]), channel):
+            is_open, until = self.state(self.block.rules[i], zones, places, us, tag)
+            denied.append((i, ~is_open))
+            close = np.minimum(close, until)
+        return denied, close
+
+    def times(self) -> Times:
+        """Work out slots, closing times and closed slots of every timing key."""
+        b = self.block
+        key, zone_set, _ = self.keys
+        shape = (len(zone_set), b.m)
+        start = np.full(shape, NO_INSTANT)
+        before = np.full(shape, NO_INSTANT)
+        closed = np.zeros((b.n_words, *shape), dtype=np.uint64)
+        for k in range(len(zone_set)):
+            zones = b.places.zone_sets[zone_set[k]]
+            if not zones:
+                continue
+            start[k] = b.window.starts(zones[0])
+            end = b.window.ends(zones[0])
+            midnight = _next_midnight(start[k], zones)
+            for c in range(len(b.channels)):
+                own = np.flatnonzero(b.channel_of == c)
+                timed = own[b.actions.hours[own] >= 0]
+                self._slots(k, c, timed, start, closed, before, np.minimum(end, midnight), zones[0])
+                for a in own[b.actions.hours[own] < 0]:
+                    self._hourless(k, c, int(a), start, closed, before, zones)
+        return Times(key, start, before, closed)
+
+    def _slots(
+        self, k: int, c: int, own: Ints, start: Ints, closed: Any, before: Ints, end: Ints, zone: str
+    ) -> None:
+        if own.size == 0:
+            return
+        us = start[k, own]
+        there = us != NO_INSTANT
+        denied, close = self.closed_at(k, c, us[there], ("slots", zone, tuple(own[there])))
+        before[k, own[there]] = np.minimum(end[own[there]], close)
+        for rule, hit in denied:
+            word, bit = self.block.bit(rule)
+            closed[word, k, own[there][hit]] |= bit
+
+    def _hourless(
+        self, k: int, c: int, a: int, start: Ints, closed: Any, before: Ints, zones: tuple[str, ...]
+    ) -> None:
+        """First lawful quarter-hour of the window, its beginning included."""
+        w = self.block.window
+        us = self.quarters
+        denied, close = self.closed_at(k, c, us, "window")
+        shut = np.zeros(len(us), dtype=bool)
+        for _, hit in denied:
+            shut |= hit
+        at = int(np.argmin(shut))
+        start[k, a] = us[at]
+        if shut[at]:
+            for rule, hit in denied:
+                word, bit = self.block.bit(rule)
+                if hit[0] or hit.all():
+                    closed[word, k, a] |= bit
+            before[k, a] = us[at]
+            return
+        midnight = _next_midnight(us[at : at + 1], zones)[0]
+        before[k, a] = min(w.as_of_us + DAY_US, int(close[at]), int(midnight))
+
+    @cached_property
+    def quarters(self) -> Ints:
+        """The window's beginning and every quarter-hour in it."""
+        w = self.block.window
+        return _quarters(w.begin_us, w.end_us)
+
+    # ---- the next open instant -------------------------------------------------------------------
+
+    def next_open(self, key: int, action: int, after: Ints, days: int) -> Ints:
+        """Return the first open start of an action at or after given instants.
+
+        The same local clock hour where the action has one, else a quarter-hour. `NO_INSTANT`
+        where none lies within ``days``.
+        """
+        b = self.block
+        _, zone_set, _ = self.keys
+        zones = b.places.zone_sets[zone_set[key]]
+        channel, hour = int(b.channel_of[action]), int(b.actions.hours[action])
+        if not zones:
+            return np.full(len(after), NO_INSTANT)
+        us = self._ahead(zones[0], hour, days)
+        shut = np.zeros(len(us), dtype=bool)
+        for _, hit in self.closed_at(key, channel, us, ("ahead", zones[0], hour, days))[0]:
+            shut |= hit
+        opens = np.append(us[~shut], NO_INSTANT)
+        at = np.searchsorted(opens[:-1], after, side="left")
+        return opens[at]
+
+    def _ahead(self, zone: str, hour: int, days: int) -> Ints:
+        w = self.block.window
+        if hour < 0:
+            return _quarters(w.begin_us, w.begin_us + days * DAY_US)
+        today = int(local_day(w.begin_us, zone))
+        us = instant_of((today + np.arange(days + 1)) * DAY_US + hour * HOUR_US, zone)
+        return us[(us >= w.begin_us) & (local_hour(us, zone) == hour)]
+
+
+def _quarters(begin_us: int, end_us: int) -> Ints:
+    first = -(-begin_us // QUARTER_US) * QUARTER_US
+    grid = np.arange(first, end_us, QUARTER_US, dtype=np.int64)
+    return np.unique(np.append(begin_us, grid))
+
+
+def _next_midnight(us: Ints, zones: tuple[str, ...]) -> Ints:
+    """First local midnight after each instant in any zone: the date decides caps and holidays."""
+    nearest = np.full(len(us), INDEFINITE)
+    there = us != NO_INSTANT
+    for zone in zones:
+        midnight = local_day_start(local_day(us[there], zone) + 1, zone)
+        nearest[there] = np.minimum(nearest[there], midnight)
+    return nearest

@@ -1,0 +1,168 @@
+"""Is this portfolio fit for this strategy at this instant: ages, currencies, pools, first data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from contactopt.contracts.needs import StrategyNeeds
+from contactopt.errors import ConfigError, ContractError, StalenessError
+
+if TYPE_CHECKING:
+    from contactopt.contracts.portfolio import Portfolio
+
+__all__ = ["as_instant", "check_as_of", "check_config", "check_staleness", "table_ages"]
+
+#: tables judged by their newest row, with their limit in hours (None: the strategy's)
+_BY_ROWS: dict[str, float | None] = {
+    "touches": None,
+    "payments": None,
+    "debt_snapshots": 45 * 24.0,
+}
+_DEFAULT_LIMIT_HOURS = 96.0
+_WARNING_HOURS = 36.0
+
+
+def as_instant(value: str | pd.Timestamp) -> pd.Timestamp:
+    """Read the instant of a decision.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or has no time zone.
+    """
+    try:
+        when = pd.Timestamp(value)
+    except (ValueError, TypeError):
+        when = pd.NaT
+    if not isinstance(when, pd.Timestamp):
+        raise ConfigError("as_of is no instant", hint="write it as 2026-06-02T12:00Z")
+    if when.tzinfo is None:
+        raise ConfigError(
+            "as_of has no time zone", hint=f"write {when.isoformat()}Z if you mean UTC"
+        )
+    return when.tz_convert("UTC").as_unit("us")
+
+
+def table_ages(
+    portfolio: Portfolio, config: StrategyNeeds | None, as_of: str | pd.Timestamp
+) -> pd.DataFrame:
+    """Return how old each table is at an instant.
+
+    The age of touches, payments and debt_snapshots is that of the newest row known at ``as_of``;
+    where the portfolio says to which instant a table is complete, that counts instead. Any other
+    table is judged by that statement only. A table without rows is not stale.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns table, newest (UTC), age_hours, limit_hours, state (`ok`, `warning`, `stale`,
+        `empty`), one row per table that is judged or empty.
+    """
+    when = as_instant(as_of)
+    limit = _DEFAULT_LIMIT_HOURS if config is None else float(config.max_staleness_hours)
+    delay: Mapping[str, float] = {} if config is None else config.data_delay
+    rows = []
+    for name in [*_BY_ROWS, *(t for t in portfolio.complete_to if t not in _BY_ROWS)]:
+        most = limit if (own := _BY_ROWS.get(name)) is None else own
+        newest = portfolio.complete_to.get(name)
+        if newest is None:
+            known = portfolio.known_at(name, delay)
+            newest = known[known <= when].max()
+        if newest is pd.NaT:
+            rows.append((name, pd.NaT, np.nan, most, "empty"))
+            continue
+        age = max((when - newest).total_seconds() / 3600, 0.0)
+        old = "warning" if name != "debt_snapshots" and age > _WARNING_HOURS else "ok"
+        rows.append((name, newest, age, most, "stale" if age > most else old))
+    ages = pd.DataFrame(rows, columns=["table", "newest", "age_hours", "limit_hours", "state"])
+    ages["newest"] = pd.to_datetime(ages["newest"], utc=True).dt.as_unit("us")
+    return ages
+
+
+def check_staleness(
+    portfolio: Portfolio, config: StrategyNeeds | None, as_of: str | pd.Timestamp
+) -> None:
+    """Refuse tables that are too old to decide on.
+
+    Raises
+    ------
+    StalenessError
+        Naming every table that is too old, and its age.
+    """
+    ages = table_ages(portfolio, config, as_of)
+    stale = ages[ages["state"] == "stale"]
+    if stale.empty:
+        return
+    told = [
+        f"{r.table} is {r.age_hours:.0f} hours old (newest {r.newest:%Y-%m-%dT%H:%MZ}, "
+        f"limit {r.limit_hours:.0f})"
+        for r in stale.itertuples()
+    ]
+    raise StalenessError(
+        "stale: " + "; ".join(told),
+        hint="load newer rows; if a table is complete and nothing happened, say so by complete_to "
+        "in portfolio.json; or raise max_staleness_hours in the strategy",
+    )
+
+
+def check_as_of(portfolio: Portfolio, as_of: str | pd.Timestamp) -> None:
+    """Refuse an instant before anything is known.
+
+    Raises
+    ------
+    ContractError
+        If there are debts, snapshots, touches or payments, and all of them lie after ``as_of``.
+    """
+    when = as_instant(as_of)
+    first = [
+        known.min()
+        for name in ("debts", "debt_snapshots", "touches", "payments")
+        if len(known := portfolio.known_at(name))
+    ]
+    if first and min(first) > when:
+        raise ContractError(
+            f"as_of {when:%Y-%m-%dT%H:%MZ} lies before any data "
+            f"(the first is of {min(first):%Y-%m-%dT%H:%MZ})",
+            hint="give a later as_of, or `--as-of latest` for the newest instant of the data",
+        )
+
+
+def check_config(portfolio: Portfolio, config: StrategyNeeds) -> None:
+    """Refuse a strategy that lacks what the data need.
+
+    Raises
+    ------
+    ConfigError
+        If a debt's currency has no exchange rate, or the capacity table names a pool that the
+        strategy does not know (a pool, or one of its channels); all of them at once.
+    """
+    faults, hints = [], []
+    missing = [
+        c for c in sorted(portfolio.tables["debts"]["currency"].unique()) if _no_rate(config, c)
+    ]
+    if missing:
+        faults.append(f"no exchange rate for {', '.join(missing)}")
+        hints.append(f"add `exchange_rates: {{{missing[0]}: <rate>}}` to the strategy's objective")
+    known = [*config.pools, *config.channels]
+    named = [] if portfolio.capacity is None else sorted(portfolio.capacity["pool"].unique())
+    unknown = [p for p in named if p not in known]
+    if unknown:
+        near = get_close_matches(unknown[0], known, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        faults.append(f"capacity names unknown pool(s) {', '.join(unknown[:5])}{meant}")
+        hints.append("name a pool or channel of the strategy")
+    if faults:
+        raise ConfigError("; ".join(faults), hint="; ".join(hints))
+
+
+def _no_rate(config: StrategyNeeds, currency: str) -> bool:
+    try:
+        config.rate_of(currency)
+    except ConfigError:
+        return True
+    return False

@@ -1,0 +1,224 @@
+"""Who reads what: for each column and word of the contract, the room that acts on it.
+
+None means that nobody reads it yet; `validate` names those that the data fill. A test holds this
+list against the code: changing what is read must change a mask, a feature, a value or a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from contactopt.contracts.tables import TABLES
+
+__all__ = ["READERS", "UNUSED_WORDS", "not_used_yet", "readers"]
+
+_KEY = "contracts: keys and links"
+_KNOWN = "journal: known-at"
+
+#: table -> column -> reader
+READERS: dict[str, dict[str, str | None]] = {
+    "customers": {
+        "customer_id": _KEY,
+        "jurisdiction": "compliance: packs",
+        "locality": "compliance: packs",
+        "time_zone": "compliance: hours",
+        "language": "policy: pools and templates",
+        "birth_year": None,
+        "preferred_channel": None,
+        "kind": None,
+    },
+    "debts": {
+        "debt_id": _KEY,
+        "customer_id": _KEY,
+        "product": "features: debt state",
+        "creditor": "compliance: named debts",
+        "ownership": "compliance: who is bound",
+        "currency": "policy: value",
+        "principal": "features: debt state",
+        "opened_at": "journal: known-at",
+        "delinquent_since": "journal: past-due clock",
+        "charged_off_at": "journal: stage",
+        "placed_at": None,
+        "recalled_at": "compliance: house",
+        "closed_at": "compliance: house",
+        "book": "policy: templates",
+        "margin_share": "policy: value",
+        "settlement_floor_share": None,
+        "limitation_at": None,
+        "last_paid_at": "features: payments",
+        "recorded_at": _KNOWN,
+    },
+    "debt_snapshots": {
+        "debt_id": _KEY,
+        "observed_at": _KNOWN,
+        "balance": "features: debt state",
+        "past_due": "compliance: lead debt",
+        "days_past_due": "journal: past-due clock",
+        "status": "compliance: house",
+        "next_due_at": "features: calendar",
+        "instalment": "features: debt state",
+        "recorded_at": _KNOWN,
+    },
+    "debt_parties": {
+        "debt_id": _KEY,
+        "customer_id": _KEY,
+        "role": None,
+        "valid_from": None,
+        "valid_to": None,
+        "recorded_at": None,
+    },
+    "contact_points": {
+        "contact_point_id": _KEY,
+        "customer_id": _KEY,
+        "kind": "compliance: house",
+        "place": "compliance: hours and holds",
+        "quality_share": "compliance: choice of point",
+        "time_zone": "compliance: hours",
+        "jurisdiction": "compliance: packs",
+        "holder": "compliance: house",
+        "address_key": "compliance: shared points",
+        "valid_from": "journal: points",
+        "valid_to": "journal: points",
+        "recorded_at": _KNOWN,
+    },
+    "consents": {
+        "customer_id": _KEY,
+        "channel": "compliance: consent",
+        "changed_at": _KNOWN,
+        "contact_point_id": "compliance: consent",
+        "status": "compliance: consent",
+        "recorded_at": _KNOWN,
+    },
+    "holds": {
+        "hold_id": _KEY,
+        "customer_id": _KEY,
+        "kind": "compliance: suppression",
+        "debt_id": "compliance: suppression",
+        "channel": "compliance: suppression",
+        "contact_point_id": "compliance: suppression",
+        "starts_at": "compliance: suppression",
+        "ends_at": "compliance: suppression",
+        "detail": "compliance: suppression",
+        "recorded_at": _KNOWN,
+    },
+    "notices": dict.fromkeys(TABLES["notices"].columns),
+    "touches": {
+        "touch_id": _KEY,
+        "customer_id": _KEY,
+        "debt_id": "compliance: frequency caps",
+        "direction": "compliance: frequency caps",
+        "channel": "compliance: frequency caps",
+        "started_at": _KNOWN,
+        "outcome": "features: touches",
+        "outcome_at": _KNOWN,
+        "responded_at": _KNOWN,
+        "contact_point_id": "journal: points",
+        "template_id": None,
+        "offer_id": None,
+        "decision_id": "journal: commitments",
+        "handled_by": None,
+        "vendor": None,
+        "collector": "compliance: frequency caps",
+        "duration_s": "journal: known-at",
+        "cost": None,
+        "recorded_at": _KNOWN,
+    },
+    "touch_debts": {"touch_id": _KEY, "debt_id": "compliance: frequency caps"},
+    "touch_events": {
+        "touch_id": _KEY,
+        "occurred_at": _KNOWN,
+        "event": "journal: touches",
+        "machine": "journal: touches",
+        "recorded_at": _KNOWN,
+    },
+    "promises": {
+        "promise_id": _KEY,
+        "debt_id": _KEY,
+        "made_at": _KNOWN,
+        "due_at": "journal: promise state",
+        "amount": "journal: promise state",
+        "touch_id": None,
+        "cancelled_at": "journal: promise state",
+        "recorded_at": _KNOWN,
+    },
+    "payments": {
+        "payment_id": _KEY,
+        "debt_id": _KEY,
+        "paid_at": _KNOWN,
+        "amount": "features: payments",
+        "kind": "journal: labels",
+        "method": None,
+        "promise_id": None,
+        "reversed_at": "journal: payments",
+        "recorded_at": _KNOWN,
+    },
+    "arrangements": {
+        "arrangement_id": _KEY,
+        "debt_id": _KEY,
+        "starts_at": _KNOWN,
+        "frequency": "journal: arrangement state",
+        "instalment": "journal: arrangement state",
+        "n_instalments": "journal: arrangement state",
+        "ended_at": "journal: arrangement state",
+        "end_reason": None,
+        "recorded_at": _KNOWN,
+    },
+    "decisions": {
+        "decision_id": _KEY,
+        "decided_at": _KNOWN,
+        "customer_id": _KEY,
+        "channel": "journal: commitments",
+        "propensity": None,
+        "batch_id": None,
+        "action_id": None,
+        "slot_start": "journal: commitments",
+        "slot_local_hour": "journal: commitments",
+        "template_id": None,
+        "offer_id": None,
+        "debt_id": None,
+        "n_eligible": None,
+        "holdout": None,
+        "dispatch_status": "journal: commitments",
+        "dispatched_at": None,
+        "policy_version": None,
+        "rules_version": None,
+        "recorded_at": _KNOWN,
+    },
+}
+
+#: words that nobody tells apart yet although their column is read
+UNUSED_WORDS: dict[tuple[str, str], tuple[str, ...]] = {}
+
+
+def readers() -> pd.DataFrame:
+    """Return the whole list: columns table, column, word (null for the column itself), reader."""
+    rows = []
+    for table, spec in TABLES.items():
+        for column in spec.columns.values():
+            reader = READERS[table][column.name]
+            rows.append((table, column.name, None, reader))
+            words = column.words if len(column.words) < 100 else ()
+            unused = UNUSED_WORDS.get((table, column.name), ())
+            rows += [(table, column.name, w, None if w in unused else reader) for w in words]
+    return pd.DataFrame(rows, columns=["table", "column", "word", "reader"])
+
+
+def not_used_yet(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return `table.column` and `table.column=word` that the data fill and nobody reads."""
+    found = []
+    for table, columns in READERS.items():
+        frame = tables[table]
+        for column, reader in columns.items():
+            values = frame[column]
+            if reader is None and _filled(values):
+                found.append(f"{table}.{column}")
+            for word in UNUSED_WORDS.get((table, column), ()) if reader else ():
+                if (values == word).any():
+                    found.append(f"{table}.{column}={word}")
+    return found
+
+
+def _filled(values: pd.Series) -> bool:
+    return bool(values.any() if values.dtype == bool else values.notna().any())

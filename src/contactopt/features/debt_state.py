@@ -1,0 +1,169 @@
+"""What is owed: the lead debt as it stands, and totals over the customer's debts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contactopt.contracts import vocabulary as v
+from contactopt.features._base import Column, FeatureBlock, category
+from contactopt.features.moments import Moments
+from contactopt.journal.columns import Ints, instants, numbers, text, words
+from contactopt.journal.debts import STAGES
+from contactopt.journal.local_time import DAY_US
+
+__all__ = ["DebtState"]
+
+#: mean length of a month of the Gregorian calendar, days
+MONTH_DAYS = 30.436875
+_NO = np.iinfo(np.int64).min
+_SNAPSHOTS = "debts+debt_snapshots"
+_MONEY = ("balance", "past_due", "instalment")
+
+
+class DebtState(FeatureBlock):
+    """Lead debt and totals.
+
+    Examples
+    --------
+    >>> [c.name for c in DebtState().columns()][:3]
+    ['balance', 'past_due', 'past_due_now']
+    """
+
+    name = "debt"
+    fitted = ("creditors_", "books_")
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the catalogue of the columns."""
+        money = ("balance", "past_due", "past_due_now", "instalment", "principal")
+        shares = ("balance_to_principal", "past_due_to_balance", "instalments_past_due",
+                  "paid_since_snapshot_share", "margin_share")  # fmt: skip
+        days = ("days_past_due", "days_since_snapshot", "days_to_next_due", "days_to_limitation")
+        months = ("months_since_open", "months_since_charge_off", "months_since_placement")
+        totals = ("n_debts", "n_collectable", "n_charged_off")
+        return (
+            *(Column(n, "money", "latest", _SNAPSHOTS) for n in money),
+            *(Column(n, "ratio", "latest", _SNAPSHOTS + "+payments") for n in shares),
+            *(Column(n, "days", "latest", _SNAPSHOTS) for n in days),
+            *(Column(n, "months", "latest", "debts") for n in months),
+            *(Column(n, "count", "latest", _SNAPSHOTS) for n in totals),
+            Column("total_balance", "money", "latest", _SNAPSHOTS),
+            Column("total_past_due_now", "money", "latest", _SNAPSHOTS + "+payments"),
+            Column("max_days_past_due", "days", "latest", _SNAPSHOTS),
+            *(
+                Column(n, "category", "latest", _SNAPSHOTS)
+                for n in ("product", "ownership", "stage", "status", "creditor", "book")
+            ),
+        )
+
+    def learn(self, moments: Moments) -> None:
+        """Learn the creditors and books of the lead debts."""
+        self.creditors_ = _seen(moments, "creditor")
+        self.books_ = _seen(moments, "book")
+
+    def compute(self, moments: Moments) -> dict[str, Any]:
+        """Return one array per column."""
+        out = self._lead_numbers(moments)
+        out |= self._lead_dates(moments)
+        out |= self._totals(moments)
+        out |= self._words(moments)
+        return out
+
+    def _lead_numbers(self, m: Moments) -> dict[str, Any]:
+        log, rows = m.journal.debts, m.debts
+        snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
+        out: dict[str, Any] = {}
+        for name in _MONEY:
+            out[name] = _at(getattr(log, name), snapshot) * m.lead_rate
+        out["past_due_now"] = rows.of_lead(rows.states.past_due_now) * m.lead_rate
+        out["principal"] = _at(numbers(log.frame, "principal"), m.lead_debt) * m.lead_rate
+        out["margin_share"] = _at(log.margin_share, m.lead_debt)
+        out["days_past_due"] = rows.of_lead(rows.states.days_past_due)
+        paid = rows.of_lead(rows.states.paid_since) * m.lead_rate
+        out["balance_to_principal"] = _ratio(out["balance"], out["principal"])
+        out["past_due_to_balance"] = _ratio(out["past_due_now"], out["balance"])
+        out["instalments_past_due"] = _ratio(out["past_due_now"], out["instalment"])
+        out["paid_since_snapshot_share"] = _ratio(paid, out["past_due"])
+        return out
+
+    def _lead_dates(self, m: Moments) -> dict[str, Any]:
+        log, rows = m.journal.debts, m.debts
+        snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
+        has = m.lead_debt >= 0
+        lead = np.maximum(m.lead_debt, 0)
+        out: dict[str, Any] = {}
+        dates = {"open": "opened_at", "charge_off": "charged_off_at", "placement": "placed_at"}
+        for what, date in dates.items():
+            at = np.full(len(m), _NO)
+            if len(log):
+                at = np.where(has, log.date_known(date, lead, m.instants), _NO)
+            out[f"months_since_{what}"] = _days_between(at, m.instants) / MONTH_DAYS
+        out["days_since_snapshot"] = _days_between(
+            _at_instant(log.snapshots.time, snapshot), m.instants
+        )
+        out["days_to_next_due"] = -_days_between(_at_instant(log.next_due_us, snapshot), m.instants)
+        limit = _at_instant(instants(log.frame, "limitation_at"), m.lead_debt)
+        out["days_to_limitation"] = -_days_between(limit, m.instants)
+        return out
+
+    def _totals(self, m: Moments) -> dict[str, Any]:
+        rows = m.debts
+        running = rows.states.exists & ~rows.states.ended
+        rate = m.rates[rows.debt] if len(m.rates) else np.empty(0)
+        balance = _at(m.journal.debts.balance, rows.states.snapshot) * rate
+        worst = np.full(len(m), -np.inf)
+        np.maximum.at(worst, rows.moment, np.where(running, rows.states.days_past_due, -np.inf))
+        return {
+            "n_debts": rows.total(running),
+            "n_collectable": rows.total(rows.states.collectable),
+            "n_charged_off": rows.total(rows.states.charged_off & running),
+            "total_balance": rows.total(np.where(running, balance, 0.0)),
+            "total_past_due_now": rows.total(
+                np.where(running, rows.states.past_due_now * rate, 0.0)
+            ),
+            "max_days_past_due": np.where(np.isfinite(worst), worst, np.nan),
+        }
+
+    def _words(self, m: Moments) -> dict[str, Any]:
+        log, rows = m.journal.debts, m.debts
+        snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
+        status = np.append(log.status.codes.astype(np.int64), -1)[snapshot]
+        out: dict[str, Any] = {
+            "stage": category(rows.of_lead(rows.states.stage, 5), STAGES),
+            "status": category(np.where(status < len(v.DEBT_STATUSES), status, -1), v.DEBT_STATUSES),
+        }
+        for name, vocabulary in (("product", v.PRODUCTS), ("ownership", v.OWNERSHIPS)):
+            codes = np.append(words(log.frame, name, vocabulary).codes.astype(np.int64), -1)
+            code = codes[m.lead_debt]
+            out[name] = category(np.where(code < len(vocabulary), code, -1), vocabulary)
+        for name, seen in (("creditor", self.creditors_), ("book", self.books_)):
+            codes = np.append(pd.Categorical(text(log.frame, name), categories=seen).codes, -1)
+            out[name] = category(codes[m.lead_debt], seen)
+        return out
+
+
+def _seen(m: Moments, name: str) -> list[str]:
+    lead = np.unique(m.lead_debt[m.lead_debt >= 0])
+    return sorted(text(m.journal.debts.frame, name).iloc[lead].dropna().unique().tolist())
+
+
+def _at(values: Any, positions: Ints) -> Any:
+    if len(values) == 0:
+        return np.full(len(positions), np.nan)
+    return np.where(positions >= 0, values[positions], np.nan)
+
+
+def _at_instant(values: Ints, positions: Ints) -> Ints:
+    return np.append(values, _NO)[positions]
+
+
+def _days_between(earlier: Ints, later: Ints) -> Any:
+    absent = earlier == _NO
+    return np.where(absent, np.nan, (later - np.where(absent, later, earlier)) / DAY_US)
+
+
+def _ratio(part: Any, whole: Any) -> Any:
+    """Return part / whole, NaN where the whole is not above zero."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)

@@ -1,0 +1,232 @@
+"""What will be done: the drawn plan of one batch, with everything needed to explain and log it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.contracts.scored_batch import ScoredBatch
+from contactopt.errors import ConfigError
+from contactopt.plan.allocation import Allocation
+from contactopt.plan.capacity_rows import CLOSED, CellMap
+from contactopt.plan.problem import Rows
+from contactopt.policy import ContactPolicy
+
+__all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "ContactPlan"]
+
+#: reasons that the plan adds to those of the rules
+CAPACITY_CLOSED, CONTROL_GROUP = "capacity.closed", "plan.control_group"
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ContactPlan:
+    """A drawn plan; made by `rank`.
+
+    Parameters
+    ----------
+    batch : ScoredBatch
+    cells : CellMap
+        Capacity rows in force and the cell of every pair.
+    rows : Rows
+        Limits and margins of the rows.
+    allocation : Allocation
+        Integer probabilities (n, m + 1), prices, tau, certified loss.
+    control : bool array, shape (n,)
+        Customers of the control group.
+    drawn : int64 array, shape (n,)
+        Column drawn, m for `wait`.
+    batch_id : str
+    decision_id : object array, shape (n,)
+    policy : ContactPolicy
+    policy_version : str
+    capacity : DataFrame
+        Capacity table in force.
+    random_state : int
+    """
+
+    batch: ScoredBatch
+    cells: CellMap
+    rows: Rows
+    allocation: Allocation
+    control: npt.NDArray[np.bool_]
+    drawn: Ints
+    batch_id: str
+    decision_id: npt.NDArray[np.object_]
+    policy: ContactPolicy
+    policy_version: str
+    capacity: pd.DataFrame
+    random_state: int
+
+    # ---- what the frames are made of ---------------------------------------------------------
+
+    @property
+    def rules_version(self) -> str | None:
+        """Version of the rules that made the mask, as the batch carries it."""
+        return self.batch.meta.get("rules_version")
+
+    @property
+    def as_of_us(self) -> int:
+        """Instant of the decision in microseconds since the epoch, UTC."""
+        return pd.Timestamp(self.batch.as_of).value // 1000
+
+    def eligible(self, rows: Ints) -> npt.NDArray[np.bool_]:
+        """Return which arms could have been drawn, shape (len(rows), m)."""
+        is_open = self.batch.allowed[rows] & (self.cells.cell[rows] != CLOSED)
+        return is_open & ~self.control[rows, None]
+
+    def n_eligible(self) -> Ints:
+        """Return the number of eligible arms (beside `wait`) of every customer."""
+        is_open = self.batch.allowed & (self.cells.cell != CLOSED)
+        return np.where(self.control, 0, is_open.sum(axis=1)).astype(np.int64)
+
+    def price(self, rows: Ints, arms: Ints) -> Floats:
+        """Return usage x price of the pairs' cells, in money; 0 where closed."""
+        cell = self.cells.cell[rows, arms]
+        prices = np.append(self.allocation.cell_prices, 0.0)  # -1, closed, is the last
+        return self.batch.usage[rows, arms] * prices[cell]
+
+    def priced_value(self, rows: Ints) -> Floats:
+        """Return value less price of every arm, shape (len(rows), m)."""
+        arms = np.arange(len(self.batch.actions))
+        return self.batch.value[rows] - self.price(rows[:, None], arms[None, :])
+
+    def reason_codes(self, rows: Ints) -> tuple[npt.NDArray[np.int32], list[str]]:
+        """Return why each arm was not eligible: codes (len(rows), m) and their texts."""
+        sets = ["|".join(s) for s in self.batch.reason_sets] or [""]
+        codes = self.batch.reason[rows].astype(np.int32)  # a copy
+        allowed = self.batch.allowed[rows]
+        codes[allowed & (self.cells.cell[rows] == CLOSED)] = len(sets)
+        codes[allowed & self.control[rows, None]] = len(sets) + 1
+        return codes, [*sets, CAPACITY_CLOSED, CONTROL_GROUP]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of ids, probabilities and draw."""
+        h = hashlib.sha256("\n".join(map(str, self.batch.customer_ids)).encode())
+        h.update(self.allocation.probabilities.tobytes())
+        h.update(self.drawn.tobytes())
+        return h.hexdigest()
+
+    @cached_property
+    def used(self) -> Floats:
+        """Units drawn by row, shape (K,)."""
+        m = len(self.batch.actions)
+        row = np.flatnonzero(self.drawn < m)
+        arm = self.drawn[row]
+        n_cells = self.rows.table.cover.shape[1]
+        by_cell = np.bincount(
+            self.cells.cell[row, arm], weights=self.batch.usage[row, arm], minlength=n_cells + 1
+        )
+        return self.rows.table.cover @ by_cell[:n_cells]
+
+    # ---- frames ----------------------------------------------------------------------------------
+
+    def to_frame(self, k: int = 1) -> pd.DataFrame:
+        """Return the plan of the contract: one row per customer and rank, sorted by customer.
+
+        Parameters
+        ----------
+        k : int
+            Ranks per customer; rank 1 was drawn, others inform (by priced value) and executing
+            one is off-plan.
+
+        Returns
+        -------
+        DataFrame
+            Customers who wait have no row; all columns are there for an empty plan.
+        """
+        from contactopt.plan.frames import plan_rows
+
+        return plan_rows(self, k)
+
+    def decisions(self) -> pd.DataFrame:
+        """Return the log, one row per customer; blocked from everything: wait, propensity 1."""
+        from contactopt.plan.frames import decision_rows
+
+        return decision_rows(self)
+
+    def decision_actions(self, first: int = 0, last: int | None = None) -> pd.DataFrame:
+        """Return one row per considered action of customers ``first`` to ``last`` (exclusive)."""
+        from contactopt.plan.frames import action_rows
+
+        return action_rows(self, first, len(self.drawn) if last is None else last)
+
+    def decision_action_blocks(self, size: int = 20_000) -> Iterator[pd.DataFrame]:
+        """Yield `decision_actions` in blocks of customers; one empty block for no customers."""
+        for first in range(0, max(len(self.drawn), 1), size):
+            yield self.decision_actions(first, min(first + size, len(self.drawn)))
+
+    def batches(self) -> pd.DataFrame:
+        """Return the batch's own row: prices, tau, seeds, capacity, hashes, versions."""
+        from contactopt.plan.frames import batch_row
+
+        return batch_row(self)
+
+    @cached_property
+    def shadow_prices(self) -> pd.DataFrame:
+        """Price per unit of each row without exploration, and the range over which it holds.
+
+        Computed on first use: each binding row is solved anew at -10 % and +10 %.
+        """
+        from contactopt.plan.shadow_prices import shadow_prices
+
+        return shadow_prices(self)
+
+    # ---- telling and keeping ---------------------------------------------------------------------
+
+    def why(self, customer_id: str):
+        """Explain one customer's decision.
+
+        Returns
+        -------
+        Why
+            With every action's probability, value split, price, reasons and first lawful instant.
+
+        Raises
+        ------
+        ConfigError
+            If the customer is not in the batch.
+        """
+        from contactopt.plan.why import Why
+
+        ids = self.batch.customer_ids
+        at = int(np.searchsorted(ids, customer_id)) if len(ids) else 0
+        if at >= len(ids) or ids[at] != customer_id:
+            raise ConfigError(
+                "that customer is not in this batch",
+                hint="quarantined customers and those without a debt are not planned; "
+                "plan.batch.customer_ids lists who is",
+            )
+        return Why(self, at)
+
+    def summary(self) -> dict[str, object]:
+        """Return the plan in figures, JSON-ready."""
+        from contactopt.plan.summary import summarise
+
+        return summarise(self)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write plan and log; see `contactopt.plan.writer.write_plan`."""
+        from contactopt.plan.writer import write_plan
+
+        return write_plan(self, Path(folder))
+
+    def __repr__(self) -> str:
+        from contactopt.plan.summary import summary_text
+
+        return summary_text(self)
+
+    def _repr_html_(self) -> str:
+        from contactopt.plan.summary import summary_html
+
+        return summary_html(self)

@@ -1,0 +1,262 @@
+"""The plan and its log as frames, column for column as the contract names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.contracts.vocabulary import WAIT
+from contactopt.policy.kernels import UNIT
+
+if TYPE_CHECKING:
+    from contactopt.plan.contact_plan import ContactPlan
+
+__all__ = ["action_rows", "batch_row", "decision_rows", "plan_rows"]
+
+Ints = npt.NDArray[np.int64]
+
+
+def take(names: Any, index: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """Return names at an index, None where it is negative."""
+    lookup = np.empty(len(names) + 1, dtype=object)
+    lookup[:-1] = list(names)
+    return lookup[np.where(index < 0, len(names), index)]
+
+
+def texts(values: Any) -> pd.Series:
+    """Return a string column, null where the value is None."""
+    return pd.Series(values, dtype="str")
+
+
+def instants(us: npt.NDArray[np.int64]) -> pd.Series:
+    """Return a UTC column; `NO_INSTANT` is the null of datetime64."""
+    return pd.Series(np.ascontiguousarray(us).view("M8[us]")).dt.tz_localize("UTC")
+
+
+def hours(plan: ContactPlan, arm: Ints) -> pd.Series:
+    """Return local slot hours, null where the action has none."""
+    h = np.append(plan.batch.actions.hours, -1)[arm]
+    return pd.Series(h, dtype="Int64").mask(h < 0)
+
+
+def _repeat(value: object, n: int) -> pd.Series:
+    return texts(np.full(n, value, dtype=object))
+
+
+def plan_rows(plan: ContactPlan, k: int) -> pd.DataFrame:
+    """Return the plan: rank 1 was drawn, ranks 2 to k inform."""
+    batch = plan.batch
+    m = len(batch.actions)
+    row, arm, rank = _ranked(plan, k)
+    at = (row, arm)
+    n = len(row)
+    priced = batch.value[at] - plan.price(row, arm)
+    debt = batch.debt[at]
+    attempts = np.ones(m, dtype=np.int64) if batch.max_attempts is None else batch.max_attempts
+    columns: dict[str, Any] = {
+        "decision_id": texts(plan.decision_id[row]),
+        "batch_id": _repeat(plan.batch_id, n),
+        "decided_at": _instant(plan, n),
+        "customer_id": texts(batch.customer_ids[row]),
+        "rank": rank,
+        "action_id": texts(take(batch.actions.action_ids, arm)),
+        "channel": texts(take(batch.actions.channels, batch.actions.channel_index[arm])),
+        "pool": texts(take(batch.pools, batch.pool[at])),
+        "slot_start": instants(batch.slot_start[at]),
+        "start_before": instants(batch.start_before[at]),
+        "slot_local_hour": hours(plan, arm),
+        "time_zone": texts(batch.time_zone[row]),
+        "contact_point_id": texts(take(batch.contact_point_ids, batch.contact_point[at])),
+        "template_id": texts(take(batch.template_ids, batch.template[at])),
+        "language": _optional(batch.language, row),
+        "offer_id": _repeat(None, n),
+        "debt_id": texts(take(batch.debt_ids, debt)),
+        "debt_ids": _repeat(None, n)
+        if batch.other_debts is None
+        else texts(take(batch.other_debts, debt)),
+        "max_attempts": np.asarray(attempts, dtype=np.int64)[arm],
+        "priority": _priority(batch.pool[at], batch.slot_start[at], priced, rank),
+        "propensity": plan.allocation.probabilities[at] / UNIT,
+        "expected_value": batch.value[at],
+        "price": plan.price(row, arm),
+        "currency": _repeat(batch.currency, n),
+    }
+    columns |= _parts(plan, row, arm)
+    columns["segment"] = _optional(batch.segment, row)
+    columns["policy_version"] = _repeat(plan.policy_version, n)
+    columns["rules_version"] = _repeat(plan.rules_version, n)
+    return pd.DataFrame(columns)
+
+
+def _instant(plan: ContactPlan, n: int) -> pd.Series:
+    return instants(np.full(n, plan.as_of_us, dtype=np.int64))
+
+
+def _optional(values: npt.NDArray[np.object_] | None, row: Ints) -> pd.Series:
+    return _repeat(None, len(row)) if values is None else texts(values[row])
+
+
+def _parts(plan: ContactPlan, row: Ints, arm: Ints) -> dict[str, Any]:
+    batch, at = plan.batch, (row, arm)
+    return {
+        "p_reach": batch.p_reach[at],
+        "p_pay": batch.p_pay[at],
+        "p_pay_wait": batch.p_pay_wait[row],
+        "amount": batch.amount[row],
+        "lift": batch.lift[at],
+        "cost": batch.cost[at],
+        "harm": batch.harm[at],
+    }
+
+
+def _ranked(plan: ContactPlan, k: int) -> tuple[Ints, Ints, Ints]:
+    """Return customer, arm and rank: the drawn arm, then others by priced value."""
+    m = len(plan.batch.actions)
+    row = np.flatnonzero(plan.drawn < m)
+    arm = plan.drawn[row]
+    rank = np.ones(len(row), dtype=np.int64)
+    if k <= 1 or m <= 1 or len(row) == 0:
+        return row, arm, rank
+    step = max(1, 2_000_000 // m)
+    found = [(row, arm, rank)]
+    for a in range(0, len(row), step):
+        r, drawn = row[a : a + step], arm[a : a + step]
+        priced = np.where(plan.eligible(r), plan.priced_value(r), -np.inf)
+        priced[np.arange(len(r)), drawn] = -np.inf
+        best = np.argsort(-priced, axis=1, kind="stable")[:, : k - 1]
+        i, j = np.nonzero(np.isfinite(np.take_along_axis(priced, best, axis=1)))
+        found.append((r[i], best[i, j], j + 2))
+    row, arm, rank = (np.concatenate(x) for x in zip(*found, strict=True))
+    order = np.lexsort((rank, row))
+    return row[order], arm[order], rank[order]
+
+
+def _priority(pool: Ints, slot: Ints, priced: npt.NDArray[np.float64], rank: Ints) -> pd.Series:
+    """Return 1, 2, ... within pool and slot by priced value, ties in the order of ids."""
+    drawn = np.flatnonzero(rank == 1)
+    order = drawn[np.lexsort((drawn, -priced[drawn], slot[drawn], pool[drawn]))]
+    changed = np.ones(len(order), dtype=bool)
+    changed[1:] = (np.diff(pool[order].astype(np.int64)) != 0) | (
+        slot[order][1:] != slot[order][:-1]
+    )
+    start = np.maximum.accumulate(np.where(changed, np.arange(len(order)), 0))
+    priority = np.zeros(len(rank), dtype=np.int64)
+    priority[order] = np.arange(len(order)) - start + 1
+    return pd.Series(priority, dtype="Int64").mask(priority == 0)
+
+
+def decision_rows(plan: ContactPlan) -> pd.DataFrame:
+    """Return one row per customer, `wait` included."""
+    batch = plan.batch
+    n, m = len(batch.customer_ids), len(batch.actions)
+    row, arm = np.arange(n), plan.drawn
+    acts = arm < m
+    safe = (row[acts], arm[acts])
+
+    def of(array: npt.NDArray[Any], missing: int) -> npt.NDArray[np.int64]:
+        out = np.full(n, missing, dtype=np.int64)
+        out[acts] = array[safe]
+        return out
+
+    channel = np.append(batch.actions.channel_index, len(batch.actions.channels))[arm]
+    nowhere = np.iinfo(np.int64).min
+    return pd.DataFrame(
+        {
+            "decision_id": texts(plan.decision_id),
+            "batch_id": _repeat(plan.batch_id, n),
+            "decided_at": _instant(plan, n),
+            "customer_id": texts(batch.customer_ids),
+            "action_id": texts(take((*batch.actions.action_ids, WAIT), arm)),
+            "channel": texts(take((*batch.actions.channels, WAIT), channel)),
+            "slot_start": instants(of(batch.slot_start, nowhere)),
+            "slot_local_hour": hours(plan, arm),
+            "template_id": texts(take(batch.template_ids, of(batch.template, -1))),
+            "offer_id": _repeat(None, n),
+            "debt_id": texts(take(batch.debt_ids, of(batch.debt, -1))),
+            "propensity": plan.allocation.probabilities[row, arm] / UNIT,
+            "n_eligible": plan.n_eligible(),
+            "holdout": plan.control,
+            "dispatch_status": texts(np.where(acts, "pending", None).astype(object)),
+            "dispatched_at": instants(np.full(n, nowhere)),
+            "policy_version": _repeat(plan.policy_version, n),
+            "rules_version": _repeat(plan.rules_version, n),
+        }
+    )
+
+
+def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
+    """Return one row per considered action (`wait` too) of customers ``first`` to ``last``."""
+    batch = plan.batch
+    rows = np.arange(first, min(last, len(batch.customer_ids)))
+    n, m = len(rows), len(batch.actions)
+    s = slice(first, first + n)
+    reasons, sets = plan.reason_codes(rows)
+
+    def flat(array: npt.NDArray[Any], wait: float | int = 0.0) -> npt.NDArray[Any]:
+        out = np.empty((n, m + 1), dtype=array.dtype)
+        out[:, :m], out[:, m] = array, wait
+        return out.ravel()
+
+    def each(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.repeat(array[s], m + 1)
+
+    p_wait = flat(np.broadcast_to(batch.p_pay[s], (n, m)))
+    p_wait[m :: m + 1] = batch.p_pay_wait[s]
+    codes = np.tile(np.arange(m + 1), n)
+    return pd.DataFrame(
+        {
+            "decision_id": pd.Categorical.from_codes(
+                np.repeat(np.arange(n), m + 1), categories=list(plan.decision_id[s])
+            ),
+            "action_id": pd.Categorical.from_codes(
+                codes, categories=[*batch.actions.action_ids, WAIT]
+            ),
+            "probability": (plan.allocation.probabilities[s] / UNIT).ravel(),
+            "value": flat(batch.value[s]),
+            "priced_value": flat(plan.priced_value(rows)),
+            "spread": flat(batch.spread[s]),
+            "p_reach": flat(batch.p_reach[s]),
+            "p_pay": p_wait,
+            "p_pay_wait": each(batch.p_pay_wait),
+            "amount": each(batch.amount),
+            "lift": flat(batch.lift[s]),
+            "cost": flat(batch.cost[s]),
+            "harm": flat(batch.harm[s]),
+            "reasons": pd.Categorical.from_codes(flat(reasons, 0), categories=sets),
+            "lawful_from": instants(flat(batch.lawful_from[s], np.iinfo(np.int64).min)),
+        }
+    )
+
+
+def batch_row(plan: ContactPlan) -> pd.DataFrame:
+    """Return the batch's own row: prices, tau, capacity, seeds, hashes and versions."""
+    import json
+
+    from contactopt.plan.identity import table_hash
+
+    row = plan.allocation
+    prices = dict(zip(plan.rows.table.label, map(float, row.row_prices), strict=True))
+    return pd.DataFrame(
+        {
+            "batch_id": texts([plan.batch_id]),
+            "as_of": _instant(plan, 1),
+            "prices": texts([json.dumps(prices)]),
+            "tau": [row.tau],
+            "floor": [row.floor],
+            "random_state": np.array([plan.random_state], dtype=np.int64),
+            "capacity": texts([plan.capacity.to_json(orient="records")]),
+            "capacity_hash": texts([table_hash(plan.capacity)]),
+            "portfolio_hash": texts([plan.batch.meta.get("portfolio_hash")]),
+            "policy": texts([json.dumps(plan.policy.to_state(), sort_keys=True)]),
+            "policy_version": texts([plan.policy_version]),
+            "rules_version": texts([plan.rules_version]),
+            "meta": texts([json.dumps(plan.batch.meta, sort_keys=True)]),
+            "n_customers": np.array([len(plan.drawn)], dtype=np.int64),
+            "expected_value": [row.value],
+            "greedy_bound": [row.greedy.bound],
+            "content_hash": texts([plan.content_hash]),
+        }
+    )

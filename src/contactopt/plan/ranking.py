@@ -1,0 +1,143 @@
+"""From scores to a plan: mask, rows, prices, integer probabilities, one draw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contactopt.contracts.scored_batch import ScoredBatch
+from contactopt.errors import ContractError, sample_ids
+from contactopt.plan.allocation import allocate
+from contactopt.plan.capacity_rows import CLOSED, CellMap, map_cells
+from contactopt.plan.capacity_table import read_capacity
+from contactopt.plan.contact_plan import ContactPlan
+from contactopt.plan.draw import build_tree, draw, seed_of
+from contactopt.plan.identity import decision_ids, default_batch_id
+from contactopt.plan.problem import Problem, build_problem, eligible_pairs
+from contactopt.policy import ContactPolicy, control_group
+
+__all__ = ["rank"]
+
+
+def rank(
+    batch: ScoredBatch,
+    *,
+    policy: ContactPolicy | None = None,
+    capacity: pd.DataFrame | str | Path | None = None,
+    pools: Mapping[str, Any] | None = None,
+    random_state: int = 0,
+    batch_id: str | None = None,
+    policy_version: str | None = None,
+    n_threads: int | None = None,
+) -> ContactPlan:
+    """Turn scores into a plan with exactly known probabilities, inside the capacities.
+
+    Parameters
+    ----------
+    batch : ScoredBatch
+        Customers sorted by id; an empty batch, one without actions and one with nobody eligible
+        give a plan in which everybody waits.
+    policy : ContactPolicy, optional
+        Exploration and control group; the defaults of `ContactPolicy` without.
+    capacity : DataFrame, path or None
+        The contract's capacity table. A pool without rows is unlimited; a slot that no row of its
+        pool covers, or with 0 units, is closed.
+    pools : mapping of str to PoolConfig, optional
+        The strategy's pools (time zone, unit). Other pools are channels: contacts, in UTC.
+    random_state : int
+        Seed of the draw.
+    batch_id : str, optional
+        Unless given, a hash of content, policy, as_of, capacity and random state.
+    policy_version : str, optional
+        Unless given, ``batch.meta["policy_version"]``, else a hash of the policy's settings.
+    n_threads : int, optional
+        Threads of the allocation, by default the processors this process may use. The plan is the
+        same bit for bit for every number.
+
+    Returns
+    -------
+    ContactPlan
+
+    Raises
+    ------
+    ConfigError
+        For a faulty capacity table or policy, or where floor and control group contradict the
+        exploration budget.
+    CapacityError
+        If minimum units cannot be met.
+    ContractError
+        If customers are not sorted and unique, or a score is not finite.
+    """
+    policy = policy if policy is not None else ContactPolicy()
+    policy.check()
+    pools = pools or {}
+    _check_ids(batch)
+    known = {*pools, *batch.pools, *batch.actions.channels}
+    table = read_capacity(capacity, known)
+    version = policy_version or batch.meta.get("policy_version") or policy.version
+    if batch_id is None:
+        batch_id = default_batch_id(batch, table, version, random_state)
+    cells, problem = _open_problem(batch, map_cells(batch, table, pools))
+    control = control_group(batch.customer_ids, policy.holdout_share)
+    allocation = allocate(
+        problem, policy, control, len(batch.actions), n_threads=n_threads or _processors()
+    )
+    tree = build_tree(batch, cells, problem.rows, allocation.probabilities, allocation.expected_use)
+    drawn = draw(allocation.probabilities, tree, seed_of(random_state, batch_id))
+    return ContactPlan(
+        batch=batch,
+        cells=cells,
+        rows=problem.rows,
+        allocation=allocation,
+        control=control,
+        drawn=drawn,
+        batch_id=batch_id,
+        decision_id=decision_ids(batch_id, batch.customer_ids),
+        policy=policy,
+        policy_version=version,
+        capacity=table,
+        random_state=random_state,
+    )
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_ids(batch: ScoredBatch) -> None:
+    ids = batch.customer_ids
+    wrong = np.flatnonzero(ids[1:] <= ids[:-1]) if len(ids) > 1 else np.zeros(0, dtype=int)
+    if wrong.size:
+        raise ContractError(
+            f"customers of the batch are not sorted and unique: {sample_ids(ids[wrong + 1])}",
+            hint="ScoredBatch.from_frame sorts and checks them",
+        )
+
+
+def _open_problem(batch: ScoredBatch, cells: CellMap) -> tuple[CellMap, Problem]:
+    """Close what cannot take a single contact, and gather the rest.
+
+    A counting row below one contact closes its cells (0 units after rounding down); in other rows
+    a pair that needs more than the whole row is closed.
+    """
+    while True:
+        problem = build_problem(batch, cells, eligible_pairs(batch, cells))
+        rows = problem.rows
+        none_left = rows.limit <= 0
+        most = np.full(problem.n_cells + 2, np.inf)
+        for cover, units, none in zip(rows.table.cover, rows.table.units, none_left, strict=True):
+            most[:-2][cover] = np.minimum(most[:-2][cover], -1.0 if none else units)
+        # 1e-9: a handling time of exactly the row's units fits
+        too_much = problem.usage > most[problem.cell] * (1 + 1e-9)
+        if not too_much.any():
+            return cells, problem
+        cell = cells.cell.copy()
+        mask = eligible_pairs(batch, cells)
+        cell[mask] = np.where(too_much, CLOSED, problem.cell)
+        cells = replace(cells, cell=cell)

@@ -1,0 +1,192 @@
+"""One block of customers scored: models, mask and money brought together as a ScoredBatch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance import Verdict
+from contactopt.config import StrategyConfig
+from contactopt.contracts import ActionSpace, ScoredBatch
+from contactopt.journal import JournalView
+from contactopt.models.attempt_history import attempt_history, recent_touches
+from contactopt.policy.pools import assign_pools
+from contactopt.policy.value import action_values, discount_factor
+
+__all__ = ["ScoringModels", "score_block"]
+
+Floats = npt.NDArray[np.float64]
+#: stage of a customer none of whose debts is in arrears
+_NO_STAGE = "current"
+
+
+class ScoringModels(Protocol):
+    """The fitted parts that scoring asks, whoever fitted them."""
+
+    payment: object
+    amount: object
+    reach: object
+    effect: object
+    harm: object
+
+
+def score_block(
+    view: JournalView,
+    features: pd.DataFrame,
+    models: ScoringModels,
+    verdict: Verdict,
+    config: StrategyConfig,
+) -> ScoredBatch:
+    """Score every (customer, action) of a block.
+
+    Parameters
+    ----------
+    view : JournalView
+        What is known at the instant of the decision; n customers.
+    features : DataFrame, n rows
+        Output of the strategy's feature pipeline at the same instant.
+    models : ScoringModels
+        Fitted payment, amount, reach, effect and harm models.
+    verdict : Verdict
+        What law and orchestration allow; m actions.
+    config : StrategyConfig
+
+    Returns
+    -------
+    ScoredBatch
+        n customers by m actions; empty for an empty block.
+    """
+    actions = config.action_space
+    p_wait = np.asarray(models.payment.predict_proba(features))[:, 1]  # type: ignore[attr-defined]
+    amount = _bounded_amount(models.amount.predict(features), view)  # type: ignore[attr-defined]
+    reach = _reach(view, features, models, verdict, actions)
+    gain, gain_sd = _gain(models, p_wait, actions)
+    pressure = recent_touches(view)
+    harm = _harm(models, pressure, actions, config)
+    cost = _unit_costs(config, actions)
+    shape = reach.probability.shape
+    margin = _margin(view, verdict, config)
+    values = action_values(
+        reach=reach.probability,
+        reach_sd=reach.spread,
+        p_pay_wait=p_wait,
+        gain=gain,
+        gain_sd=gain_sd,
+        amount=amount,
+        margin=margin,
+        cost=np.broadcast_to(cost, shape),
+        harm=harm,
+        discount=discount_factor(
+            config.objective.discount_rate_yearly, config.objective.horizon_days / 2
+        ),
+    )
+    customers = view.customers
+    language = customers["language"].to_numpy(dtype=object)
+    pool, pools, usage = assign_pools(
+        config.pools,
+        actions,
+        language=language,
+        jurisdiction=customers["jurisdiction"].to_numpy(dtype=object),
+        creditor=_of_named_debt(view, verdict, "creditor"),
+        cost=np.broadcast_to(cost, shape),
+    )
+    return ScoredBatch(
+        as_of=view.as_of,
+        currency=config.objective.currency,
+        customer_ids=view.customer_ids,
+        actions=actions,
+        allowed=verdict.allowed,
+        reason=verdict.reason,
+        reason_sets=verdict.reason_sets,
+        lawful_from=verdict.lawful_from,
+        value=values.value,
+        spread=values.spread,
+        p_reach=reach.probability.astype(np.float32),
+        p_pay=values.p_pay.astype(np.float32),
+        lift=values.lift,
+        cost=np.broadcast_to(cost, shape),
+        harm=harm,
+        margin=margin,
+        p_pay_wait=p_wait,
+        amount=amount,
+        pool=pool,
+        pools=pools,
+        usage=usage,
+        time_zone=verdict.time_zone,
+        slot_start=verdict.slot_start,
+        start_before=verdict.start_before,
+        debt=verdict.debt,
+        debt_ids=view.debt_ids,
+        other_debts=verdict.other_debts,
+        contact_point=verdict.contact_point,
+        contact_point_ids=view.points["contact_point_id"].to_numpy(dtype=object),
+        template=verdict.template,
+        template_ids=tuple(t.template_id for t in config.templates),
+        language=language,
+        segment=stage_of_customers(view),
+        max_attempts=np.array([config.channel(a.channel).max_attempts for a in actions]),
+    )
+
+
+def stage_of_customers(view: JournalView) -> npt.NDArray[np.object_]:
+    """Return the stage of each customer's largest arrears, shape (n,); ``current`` without any."""
+    debts = view.debts
+    stage = np.full(len(view.customer_ids), _NO_STAGE, dtype=object)
+    late = debts[(debts["past_due_now"] > 0).to_numpy()]
+    largest = late.sort_values(["past_due_now", "debt_id"], ascending=[False, True])
+    first = largest.drop_duplicates("customer")
+    stage[first["customer"].to_numpy(dtype=np.int64)] = first["stage"].astype(object).to_numpy()
+    return stage
+
+
+def _bounded_amount(predicted: npt.ArrayLike, view: JournalView) -> Floats:
+    """Cap expected money at what is owed: more than the balance is never collected."""
+    owed = np.zeros(len(view.customer_ids))
+    debts = view.debts
+    due = np.nan_to_num(debts[["balance", "past_due"]].max(axis=1).to_numpy(dtype=np.float64))
+    np.add.at(owed, debts["customer"].to_numpy(dtype=np.int64), due)
+    return np.clip(np.nan_to_num(np.asarray(predicted, dtype=np.float64)), 0.0, owed)
+
+
+def _reach(
+    view: JournalView,
+    features: pd.DataFrame,
+    models: ScoringModels,
+    verdict: Verdict,
+    actions: ActionSpace,
+):
+    quality = view.points["quality_share"].to_numpy(dtype=np.float64)
+    used = np.append(quality, np.nan)[verdict.contact_point]
+    return models.reach.predict(  # type: ignore[attr-defined]
+        np.arange(len(view.customer_ids)),
+        actions,
+        history=attempt_history(view),
+        touches_7d=recent_touches(view),
+        point_quality=used,
+    )
+
+
+def _unit_costs(config: StrategyConfig, actions: ActionSpace) -> Floats:
+    costs = {c: float(config.channel(c).unit_cost or 0.0) for c in actions.channels}
+    return np.array([costs[a.channel] for a in actions], dtype=np.float64)
+
+
+def _margin(view: JournalView, verdict: Verdict, config: StrategyConfig) -> Floats:
+    """Margin of the named debt; the strategy's where the debt has none of its own."""
+    own = view.debts["margin_share"].fillna(config.objective.margin_share)
+    by_code = np.full(len(view.debt_ids) + 1, config.objective.margin_share)
+    by_code[view.debts["debt"].to_numpy(dtype=np.int64)] = own.to_numpy(dtype=np.float64)
+    if (by_code == by_code[0]).all():
+        return np.broadcast_to(by_code[:1], verdict.debt.shape)
+    return by_code[verdict.debt]
+
+
+def _of_named_debt(view: JournalView, verdict: Verdict, column: str) -> npt.NDArray[np.object_]:
+    by_code = np.full(len(view.debt_ids) + 1, None, dtype=object)
+    by_code[view.debts["debt"].to_numpy(dtype=np.int64)] = view.debts[column].astype(object)
+    if not any(p for p in by_code):
+        return np.broadcast_to(by_code[-1:], verdict.debt.shape)
+    return by_code[verdict.debt]
