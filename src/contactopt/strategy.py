@@ -3,23 +3,315 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from tqdm.auto import tqdm
 
 from contactopt.bundle import load_bundle, save_bundle
 from contactopt.config import StrategyConfig
-from contactopt.contracts import Portfolio, ScoredBatch
+from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
 from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
+    from contactopt.compliance import RuleBook
+    from contactopt.models.fitting import FittedModels
     from contactopt.plan import ContactPlan
+    from contactopt.policy import ContactPolicy
 
 __all__ = ["ContactStrategy"]
 
 #: customers scored at a time: bounds the memory of features and masks
-_BLOCK_CUSTOMERS = 25_000
+_BLOCK_CUSTOMERS = 20_000
+
+
+class ContactStrategy(BaseEstimator):
+    """Whom to contact, how and when: fit on a portfolio, score and rank any day after.
+
+    Parameters
+    ----------
+    config : StrategyConfig, optional
+        The strategy file's settings; defaults without.
+
+    Attributes
+    ----------
+    models_ : FittedModels
+        Feature pipeline, payment, amount, reach, effect and harm models.
+    policy_ : ContactPolicy
+        Exploration and control group.
+    as_of_ : Timestamp
+        Instant of the fit; nothing known later was used.
+    fit_record_ : dict
+        Rows, seconds, parameters and metrics per part, for tracking.
+
+    Examples
+    --------
+    >>> import contactopt as co
+    >>> portfolio = co.datasets.load_demo(n_customers=50, random_state=0)
+    >>> strategy = co.ContactStrategy(
+    ...     config=StrategyConfig.from_mapping(
+    ...         {"fallback": "cautious", "channels": ["sms", "letter"], "slots": [10]}
+    ...     )
+    ... )
+    >>> plan = strategy.fit(portfolio, as_of=portfolio.latest_instant()).rank(
+    ...     portfolio, as_of=portfolio.latest_instant()
+    ... )
+    >>> len(plan.decisions())
+    50
+    """
+
+    def __init__(self, *, config: StrategyConfig | None = None) -> None:
+        self.config = config if config is not None else StrategyConfig()
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> ContactStrategy:
+        """Read a strategy file; raises `ConfigError` naming all its faults."""
+        return cls(config=StrategyConfig.from_yaml(path))
+
+    # ---- learning ------------------------------------------------------------------------
+
+    def fit(
+        self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, progress: bool = False
+    ) -> ContactStrategy:
+        """Fit all parts on what is known at ``as_of``.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+            Labels use windows of ``horizon_days`` that had closed by then.
+        progress : bool
+            Show a bar over the parts.
+
+        Returns
+        -------
+        ContactStrategy
+            Itself. With little or no history the parts rest on their priors.
+
+        Raises
+        ------
+        StalenessError, ConfigError
+            Stale tables; a currency without rate, a pool that does not exist.
+        """
+        from contactopt.journal.terms import open_journal
+        from contactopt.models.fitting import FITTED_PARTS, fit_models
+        from contactopt.policy import ContactPolicy
+
+        instant = _instant(as_of)
+        self._check(portfolio, instant)
+        with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
+            journal = open_journal(portfolio, self.config)
+            self.models_, parts = fit_models(journal, self.config, instant, on_part=_tick(bar))
+        exploration = self.config.exploration
+        self.policy_ = ContactPolicy.from_state(
+            {
+                "exploration": exploration.method,
+                "exploration_share": exploration.share,
+                "exploration_money": exploration.money_per_batch,
+                "floor": exploration.floor,
+                "tau_learn": exploration.tau_learn,
+                "holdout_share": self.config.holdout_share,
+            }
+        )
+        self.as_of_ = instant
+        self.fit_record_ = {
+            "as_of": instant.isoformat(),
+            "customers": portfolio.n_customers,
+            "portfolio_hash": portfolio.content_hash,
+            "config_hash": self.config.content_hash,
+            "rules_version": self._rules(instant).version,
+            "parts": parts,
+        }
+        self._version: str | None = None
+        return self
+
+    # ---- deciding ------------------------------------------------------------------------
+
+    def score(
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        random_state: int | None = None,
+        progress: bool = False,
+    ) -> ScoredBatch:
+        """Score every customer and action of the next 24 hours.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+        random_state : int, optional
+            Seed of the rotation among customers who share a contact point; default from the
+            strategy file.
+        progress : bool
+            Show a bar over blocks of customers.
+
+        Returns
+        -------
+        ScoredBatch
+            Customers sorted by id; an empty portfolio gives an empty batch.
+
+        Raises
+        ------
+        NotFittedError
+            If the strategy was never fitted.
+        StalenessError, ConfigError
+            As in `fit`.
+        """
+        from contactopt.policy.batch import score_portfolio
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = _instant(as_of)
+        self._check(portfolio, instant)
+        n_blocks = -(-max(portfolio.n_customers, 1) // _BLOCK_CUSTOMERS)
+        with tqdm(total=n_blocks, desc="score", disable=not progress) as bar:
+            return score_portfolio(
+                portfolio,
+                models=self.models_,
+                rules=self._rules(instant),
+                config=self.config,
+                as_of=instant,
+                random_state=self._seed(random_state),
+                policy_version=self.version,
+                block_customers=_BLOCK_CUSTOMERS,
+                on_block=_tick(bar),
+            )
+
+    def rank(
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        capacity: pd.DataFrame | str | Path | None = None,
+        random_state: int | None = None,
+        batch_id: str | None = None,
+        progress: bool = False,
+    ) -> ContactPlan:
+        """Draw the next 24 hours' plan: `score`, then `contactopt.rank`.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+        capacity : DataFrame or path, optional
+            Wins over the portfolio's own capacity table.
+        random_state : int, optional
+            Seed of the draw; default from the strategy file.
+        batch_id : str, optional
+            Unless given, a hash of content, strategy, as_of, capacity and random state.
+        progress : bool
+
+        Returns
+        -------
+        ContactPlan
+        """
+        from contactopt.plan import rank
+
+        batch = self.score(portfolio, as_of=as_of, random_state=random_state, progress=progress)
+        return rank(
+            batch,
+            policy=self.policy_,
+            capacity=portfolio.capacity if capacity is None else capacity,
+            pools=self.config.pools,
+            random_state=self._seed(random_state),
+            batch_id=batch_id,
+        )
+
+    # ---- keeping -------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """Content hash of the fitted strategy's bundle: the policy version of its plans."""
+        if getattr(self, "_version", None) is None:
+            with tempfile.TemporaryDirectory(prefix="contactopt-") as work:
+                self._version = save_bundle(self._state(), Path(work) / "bundle")
+        assert self._version is not None
+        return self._version
+
+    def save(self, folder: str | Path) -> str:
+        """Write the bundle (text and JSON with hashes) and return its content hash."""
+        return save_bundle(self._state(), folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ContactStrategy:
+        """Read a bundle written by `save`.
+
+        Raises
+        ------
+        BundleError
+            If it is incomplete, altered or of a newer format; nothing of it was parsed then.
+        """
+        from contactopt.models.fitting import models_from_state
+        from contactopt.policy import ContactPolicy
+
+        state = load_bundle(folder, kind="strategy")
+        self = cls(config=StrategyConfig.from_mapping(state["config"]))
+        self.models_ = models_from_state(state["models"])
+        self.policy_ = ContactPolicy.from_state(state["policy"])
+        self.fit_record_ = state["record"]
+        self.as_of_ = pd.Timestamp(self.fit_record_["as_of"])
+        self._version = None
+        return self
+
+    def _state(self) -> dict[str, Any]:
+        from contactopt.models.fitting import models_to_state
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        return {
+            "config": self.config.to_mapping(),
+            "models": models_to_state(self.models_),
+            "policy": self.policy_.to_state(),
+            "record": _without_seconds(self.fit_record_),
+        }
+
+    # ---- shared by the verbs ---------------------------------------------------------------
+
+    def _check(self, portfolio: Portfolio, instant: pd.Timestamp) -> None:
+        check_config(portfolio, self.config)
+        check_staleness(portfolio, self.config, instant)
+
+    def _rules(self, instant: pd.Timestamp) -> RuleBook:
+        from contactopt.compliance import RuleBook
+
+        return RuleBook.load(self.config.rules, instant)
+
+    def _seed(self, random_state: int | None) -> int:
+        return self.config.random_state if random_state is None else int(random_state)
+
+
+def _instant(as_of: str | pd.Timestamp) -> pd.Timestamp:
+    """Read an instant; the library never guesses a zone nor reads a clock."""
+    try:
+        instant = pd.Timestamp(as_of)
+    except (ValueError, TypeError):
+        instant = pd.NaT
+    if not isinstance(instant, pd.Timestamp) or instant.tzinfo is None:
+        raise ConfigError(
+            "as_of is not an instant with a time zone",
+            hint='write for example as_of="2026-06-02T12:00Z"',
+        )
+    return instant.tz_convert("UTC").as_unit("us")
+
+
+def _tick(bar: Any) -> Callable[[str], None]:
+    def tick(name: str) -> None:
+        bar.set_postfix_str(name)
+        bar.update()
+
+    return tick
+
+
+def _without_seconds(record: dict[str, Any]) -> dict[str, Any]:
+    """Leave out wall time, so that equal fits give equal bundles."""
+    parts = {
+        name: {k: v for k, v in part.items() if k != "seconds"}
+        for name, part in record["parts"].items()
+    }
+    return {**record, "parts": parts}

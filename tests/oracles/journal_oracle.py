@@ -219,7 +219,8 @@ class Oracle:
             key=lambda r: (r["changed_at"], r["status"] == "revoked"),
         )
         return {
-            (r["customer_id"], r["channel"], given(r, "contact_point_id")): r["status"] for r in rows
+            (r["customer_id"], r["channel"], given(r, "contact_point_id")): r["status"]
+            for r in rows
         }
 
     def holds(self):

@@ -44,7 +44,9 @@ def random_tables(
     n_debts = n_customers + n_customers // 2
     customer = [f"C{k:06d}" for k in range(n_customers)]
     debt = [f"D{k:06d}" for k in range(n_debts)]
-    debt_owner = np.append(np.arange(n_customers), rng.integers(0, n_customers, n_debts - n_customers))
+    debt_owner = np.append(
+        np.arange(n_customers), rng.integers(0, n_customers, n_debts - n_customers)
+    )
     point = [f"P{k:06d}" for k in range(2 * n_customers)]
     point_owner = np.repeat(np.arange(n_customers), 2)
 
@@ -54,7 +56,9 @@ def random_tables(
         return np.where(rng.random(n) < 0.5, s // 3600 * 3600, np.round(s, 3))
 
     def recorded(at: np.ndarray) -> pd.Series:
-        return stamps(maybe(rng, at + rng.exponential(0.5 * DAY_S, len(at)).round(3), recorded_share))
+        return stamps(
+            maybe(rng, at + rng.exponential(0.5 * DAY_S, len(at)).round(3), recorded_share)
+        )
 
     def pick(words, n: int) -> pd.Series:
         return strings(rng.choice(np.array(words, dtype=object), n))
@@ -70,7 +74,9 @@ def random_tables(
         {
             "customer_id": strings(customer),
             "jurisdiction": pick(["US-NY", "US-FL", "CO"], n_customers),
-            "time_zone": pick(["America/New_York", "America/Bogota", "Asia/Kathmandu"], n_customers),
+            "time_zone": pick(
+                ["America/New_York", "America/Bogota", "Asia/Kathmandu"], n_customers
+            ),
             "language": pick(["en", "es"], n_customers),
             "birth_year": rng.integers(1940, 2005, n_customers).astype(float),
             "kind": pick(["person", "business"], n_customers),

@@ -26,7 +26,7 @@ def make_batch(
 ) -> ScoredBatch:
     """Return a batch of n customers; values are heavy-tailed money net of cost."""
     rng = np.random.default_rng(seed)
-    spec: dict[str, tuple[int | None, ...]] = {c: hours for c in channels}
+    spec: dict[str, tuple[int | None, ...]] = dict.fromkeys(channels, hours)
     if letter:
         spec["letter"] = (None,)
     actions = ActionSpace.from_channels(spec)
@@ -94,4 +94,5 @@ def capacity(n: int, *, per_hour: bool = True) -> pd.DataFrame:
         if per_hour:
             rows += [("call_agent", day, h, max(1, n // 40)) for h in range(24)]
         rows.append(("sms", day, None, max(1, n // 5)))
-    return pd.DataFrame(rows, columns=["pool", "date", "hour", "units"])
+    frame = pd.DataFrame(rows, columns=["pool", "date", "hour", "units"])
+    return frame.astype({"units": float})

@@ -59,9 +59,10 @@ def demo(
     say("5/5 rank")
     plan = loaded.rank(portfolio, as_of=as_of, progress=progress)
     plan.write(out / "plan")
-    result = {**plan_result(plan, out / "plan"), "version": logged.uri, "tracking_uri": store}
+    figures = plan_result(plan, loaded.config, out / "plan")
+    result = {**figures, "version": logged.uri, "tracking_uri": store}
     text = (
-        f"{plan_text(plan, out / 'plan')}\n"
+        f"{plan_text(plan, loaded.config, out / 'plan')}\n"
         f"  inputs            {out / 'portfolio'}, {out / 'strategy.yaml'}\n"
         f"  registered        {logged.uri} ({logged.alias}) in {store}"
     )

@@ -88,9 +88,9 @@ def _metric_lines(record: dict[str, Any]) -> list[tuple[str, object]]:
         figures += [
             f"{name} {value:.4g}"
             for name, value in content.get("metrics", {}).items()
-            if isinstance(value, float)
+            if isinstance(value, int | float) and name != "rows"
         ]
-        lines.append((part, ", ".join(figures) or "priors"))
+        lines.append((part, ", ".join(figures) or "ready"))
     return lines
 
 

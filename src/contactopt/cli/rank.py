@@ -21,6 +21,9 @@ from contactopt.cli.output import shows_progress, tell
 from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from contactopt.config import StrategyConfig
     from contactopt.plan import ContactPlan
     from contactopt.strategy import ContactStrategy
 
@@ -62,58 +65,76 @@ def rank(
         contactopt rank W/portfolio --model models:/s@champion --as-of latest --out plan
         contactopt rank portfolio --strategy strategy.yaml --as-of 2026-06-02T12:00Z --out plan
     """
-    fitted = _strategy(model, strategy, tracking_uri)
+    if (model is None) == (strategy is None):
+        raise ConfigError(
+            "give --model or --strategy, one of them",
+            hint="--model for a fitted strategy, --strategy to rank on priors alone",
+        )
+    chosen = _loaded(model, tracking_uri) if model else _unfitted(strategy)
     progress = shows_progress(as_json=as_json)
     data = read_portfolio(
-        portfolio, fitted.config, max_quarantined_share=max_quarantined_share, progress=progress
+        portfolio, chosen.config, max_quarantined_share=max_quarantined_share, progress=progress
     )
-    plan = fitted.rank(
+    instant = instant_of(as_of, data, chosen.config)
+    if model is None:
+        _rest_on_priors(chosen, instant)
+    plan = chosen.rank(
         data,
-        as_of=instant_of(as_of, data, fitted.config),
+        as_of=instant,
         capacity=capacity,
         random_state=random_state,
         batch_id=batch_id,
         progress=progress,
     )
     plan.write(out)
-    tell(plan_result(plan, out), plan_text(plan, out), as_json=as_json)
+    tell(
+        plan_result(plan, chosen.config, out),
+        plan_text(plan, chosen.config, out),
+        as_json=as_json,
+    )
 
 
-def plan_result(plan: ContactPlan, folder: Path) -> dict[str, Any]:
-    """Give the plan in figures, with the rules nobody checks and the files."""
-    return {**plan.summary(), "not_checked": _not_checked(plan), "files": _files(folder)}
+def plan_result(plan: ContactPlan, config: StrategyConfig, folder: Path) -> dict[str, Any]:
+    """Give the plan in figures, with the rules that nobody checks and the files."""
+    unchecked = [{"rule": rule, "why": why} for rule, why in _not_checked(plan, config)]
+    return {**plan.summary(), "not_checked": unchecked, "files": _files(folder)}
 
 
-def plan_text(plan: ContactPlan, folder: Path) -> str:
+def plan_text(plan: ContactPlan, config: StrategyConfig, folder: Path) -> str:
     """Write the same for people."""
-    unchecked = _not_checked(plan)
     lines = [repr(plan)]
-    if unchecked:
-        lines.append(f"  not checked       {', '.join(unchecked)}")
+    lines += [f"  not checked       {rule}: {why}" for rule, why in _not_checked(plan, config)]
     lines += [f"  wrote             {path}" for path in _files(folder)]
     return "\n".join(lines)
 
 
-def _strategy(
-    model: str | None, strategy: Path | None, tracking_uri: str | None
-) -> ContactStrategy:
-    if (model is None) == (strategy is None):
-        raise ConfigError(
-            "give --model or --strategy, one of them",
-            hint="--model for a fitted strategy, --strategy to rank on priors alone",
-        )
-    if model is not None:
-        from contactopt.tracking import load_strategy
+def _loaded(model: str, tracking_uri: str | None) -> ContactStrategy:
+    from contactopt.tracking import load_strategy
 
-        return load_strategy(model, tracking_uri=tracking_uri)
+    return load_strategy(model, tracking_uri=tracking_uri)
+
+
+def _unfitted(strategy: Path | None) -> ContactStrategy:
     from contactopt.strategy import ContactStrategy
 
     assert strategy is not None
     return ContactStrategy.from_yaml(strategy)
 
 
-def _not_checked(plan: ContactPlan) -> list[str]:
-    return list(plan.batch.meta.get("rules_not_checked", ()))
+def _rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
+    """Fit on empty tables: nothing is learned, every part rests on its priors."""
+    import pandas as pd
+
+    from contactopt.contracts import TABLES, Portfolio
+
+    empty = {name: pd.DataFrame() for name, spec in TABLES.items() if spec.needed}
+    strategy.fit(Portfolio.from_frames(empty), as_of=as_of)
+
+
+def _not_checked(plan: ContactPlan, config: StrategyConfig) -> tuple[tuple[str, str], ...]:
+    from contactopt.compliance import RuleBook
+
+    return RuleBook.load(config.rules, plan.batch.as_of).unchecked
 
 
 def _files(folder: Path) -> list[str]:

@@ -17,96 +17,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.events import Events, LocalDays
 from contactopt.compliance.rule import Rule
-from contactopt.compliance.words import mask_of, touch_words
+from contactopt.compliance.words import mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.local_time import DAY_US, local_day, local_day_start
+from contactopt.journal.local_time import DAY_US
 
-__all__ = ["Events", "TimedDenial", "timed_denials"]
+__all__ = ["TimedDenial", "timed_denials"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-#: Thursday, 1970-01-01, is day 3 of a week that starts on Monday
-_WEEK_SHIFT = {"MON": 3, "TUE": 2, "WED": 1, "THU": 0, "FRI": 6, "SAT": 5, "SUN": 4}
-
-
-@dataclass(frozen=True, eq=False)
-class Events:
-    """Touches and open plans that may count, one entry each.
-
-    Parameters
-    ----------
-    customer, time : int64 arrays, shape (e,)
-    inbound, outbound : bool arrays
-        Both where the direction is not known.
-    ours : bool array
-        On our behalf.
-    planned : bool array
-    channel, outcome : uint64 arrays
-        Rule words as bits; outcome 0 is unknown.
-    medium : int64 array
-        Code of the medium, -1 unknown, -2 self-service.
-    point : int64 array
-        Contact point code, -1 unknown.
-    touch : int64 array
-        Row of the view's touches, -1 for plans.
-    """
-
-    customer: Ints
-    time: Ints
-    inbound: Bools
-    outbound: Bools
-    ours: Bools
-    planned: Bools
-    channel: npt.NDArray[np.uint64]
-    outcome: npt.NDArray[np.uint64]
-    medium: Ints
-    point: Ints
-    touch: Ints
-
-    @classmethod
-    def of(cls, block: Block, oldest_us: int) -> Events:
-        """Collect touches since ``oldest_us`` and every open plan of customers with a zone."""
-        view, config = block.view, block.config
-        touches = view.touches
-        recent = np.flatnonzero(touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us)
-        touches = touches.iloc[recent].reset_index(drop=True)
-        decisions = view.decisions
-        plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
-        slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
-        planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
-        both = pd.concat(
-            [
-                touches[["channel", "outcome", "machine_only"]].astype(object),
-                pd.DataFrame({"channel": plans["channel"].astype(object), "outcome": "unknown", "machine_only": False}, dtype=object),
-            ],
-            ignore_index=True,
-        )
-        channel, outcome, medium = touch_words(both, config)
-        k, p = len(touches), len(plans)
-        direction = np.append(touches["direction"].astype(object).to_numpy(), np.full(p, "outbound"))
-        collector = touches["collector"].astype(object)
-        ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
-        return cls(
-            customer=_join(touches["customer"], plans["customer"]),
-            time=_join(touches["started_us"], planned_at),
-            inbound=direction != "outbound",
-            outbound=direction != "inbound",
-            ours=np.append(ours, np.ones(p, dtype=bool)),
-            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
-            channel=channel,
-            outcome=outcome,
-            medium=medium,
-            point=_join(touches["contact_point"], np.full(p, -1)),
-            touch=np.append(recent, np.full(p, -1)).astype(np.int64),
-        )
-
-    def __len__(self) -> int:
-        return len(self.customer)
-
-    def take(self, keep: Any) -> Events:
-        """Return the events of a mask or of positions."""
-        return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +48,6 @@ class TimedDenial:
     ahead: Bools
 
 
-def _join(a: Any, b: Any) -> Ints:
-    return np.concatenate([np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)])
-
-
 def timed_denials(
     block: Block, point: Ints, start: Ints
 ) -> list[TimedDenial]:
@@ -151,7 +67,7 @@ def timed_denials(
     longest = max(_days_of(block.rules[i]) for i in rules)
     events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
     events = events.take(np.isin(events.customer, np.unique(block.customer)))
-    days = _LocalDays(block, events)
+    days = LocalDays(block, events, longest)
     out = []
     for i in rules:
         for counted, limit, span in _windows_of(block.rules[i], block.book.profile):
@@ -215,50 +131,18 @@ def _span(period: dict[str, Any]) -> _Span:
     return _Span("days", int(period["length"]), windows=True)
 
 
-class _LocalDays:
-    """Local day of every event in every candidate zone, worked out once."""
-
-    def __init__(self, block: Block, events: Events) -> None:
-        self.source, self.zone = block.in_zones(block.places.zone_set[events.customer])
-        self.day = local_day(events.time[self.source], self.zone)
-        self.size = len(events)
-        self._kept: dict[tuple[int, str | None], Ints] = {}
-
-    def latest(self, shift: int, week_start: str | None = None) -> Ints:
-        """Return the latest instant over zones at which day + shift begins, shape (e,).
-
-        With a week start: at which the week after the event's week, and shift days, begins.
-        `NEVER` for events of customers without a zone.
-        """
-        return self._edge(shift, week_start, np.maximum, NEVER)
-
-    def earliest(self, shift: int, week_start: str | None = None) -> Ints:
-        """Return the earliest instant over zones at which day + shift begins (or the week)."""
-        return self._edge(shift, week_start, np.minimum, np.iinfo(np.int64).max)
-
-    def _edge(self, shift: int, week_start: str | None, pick: Any, none: int) -> Ints:
-        out = np.full(self.size, none)
-        if len(self.source):
-            day = self.day
-            if week_start is not None:
-                day = day - (day + _WEEK_SHIFT[week_start]) % 7
-            edge = local_day_start(day + shift, self.zone)
-            first = np.flatnonzero(np.append(True, self.source[1:] != self.source[:-1]))
-            out[self.source[first]] = pick.reduceat(edge, first)
-        return out
-
-
 # ---- one rule ------------------------------------------------------------------------------------
 
 
 def _work_out(
-    block: Block, i: int, events: Events, days: _LocalDays, counted: dict[str, Any], limit: int,
+    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], limit: int,
     span: _Span, point: Ints, start: Ints,
 ) -> TimedDenial:  # fmt: skip
     rule = block.rules[i]
-    keep = np.flatnonzero(_counts(events, counted, rule))
     week = span.week_start if span.kind == "week" else None
-    release = days.latest(span.length, week)[keep]
+    recent = events.time >= block.window.begin_us - (span.length + 2) * DAY_US
+    keep = np.flatnonzero(_counts(events, counted, rule) & recent)
+    release = days.latest(keep, span.length, week)
     unit, row_unit = _units(block, rule, events, keep)
     columns = _columns(block, rule, events, keep, unit, point)
     until = np.full((block.n_rows, len(block.channels)), NEVER)
@@ -359,6 +243,7 @@ def _columns(
     if not by_medium and "phone" not in groups:
         return [(list(range(n_channels)), every)]
     medium = events.medium[keep][unit.event]
+    address = _addresses(block, events, keep) if "phone" in groups else None
     out = []
     for c in range(n_channels):
         chosen = np.ones(len(every), dtype=bool)
@@ -366,22 +251,21 @@ def _columns(
             chosen &= (medium != block.medium[c]) | (medium == -1)
         elif "channel" in groups:
             chosen &= (medium == block.medium[c]) | (medium == -1)
-        if "phone" in groups:
-            chosen &= _same_phone(block, events, keep, unit, point[:, c])
+        if address is not None:  # gone to the phone the row would use, or may have
+            went, used = address[0][unit.event], address[1][point[:, c]][unit.unit]
+            chosen &= (went == -1) | (used == -1) | (went == used)
         out.append(([c], every[chosen]))
     return out
 
 
-def _same_phone(block: Block, events: Events, keep: Ints, unit: _Unit, point: Ints) -> Bools:
-    """Whether an event went to the phone that a row's action would use, or may have."""
+def _addresses(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
+    """Address of each kept event (-1 unknown), and of each row of ``view.points`` (last: none)."""
     points = block.view.points
     keys, own = points["address_key"], points["contact_point_id"]
     address = pd.factorize(keys.astype(object).where(keys.notna(), own), sort=True)[0]
     by_code = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
     by_code[points["contact_point"].to_numpy(dtype=np.int64)] = address
-    went = by_code[events.point[keep]][unit.event]
-    used = np.append(address, -1)[point][unit.unit]
-    return (went == -1) | (used == -1) | (went == used)
+    return by_code[events.point[keep]], np.append(address, -1).astype(np.int64)
 
 
 def _on_line(block: Block, rule: Rule, point: Ints) -> Bools:
@@ -418,7 +302,7 @@ def _latest(unit: Ints, release: Ints, n_units: int, limit: int) -> Ints:
 
 
 def _ahead(
-    block: Block, events: Events, days: _LocalDays, keep: Ints, unit: Ints, event: Ints,
+    block: Block, events: Events, days: LocalDays, keep: Ints, unit: Ints, event: Ints,
     future: Bools, span: _Span, limit: int, n_units: int,
 ) -> Any:  # fmt: skip
     """Return a test (units, starts) -> denied that takes plans ahead into account."""
@@ -430,8 +314,8 @@ def _ahead(
         shifts = list(range(min(span.length - 1, int(reach)) + 1))
     tables = []
     for e in shifts:
-        release = days.latest(span.length - e, week)[keep][event]
-        entry = days.earliest(-e, week)[keep][event]
+        release = days.latest(keep, span.length - e, week)[event]
+        entry = days.earliest(keep, -e, week)[event]
         past = _latest(unit[~future], release[~future], n_units, limit)
         tables.append((past, _padded(unit[future], entry[future], n_units, np.iinfo(np.int64).max),
                        _padded(unit[future], release[future], n_units, NEVER)))  # fmt: skip

@@ -141,7 +141,10 @@ def _joined(raw: pd.Series) -> pd.Series:
         lists = pa.array(raw, type=pa.list_(pa.large_string()), from_pandas=True)
     except (pa.ArrowException, TypeError):
         return raw
-    return pd.Series(pc.binary_join(lists, REASON_SEPARATOR).to_pandas(), dtype=STRING)
+    joined = pc.call_function(
+        "binary_join", [lists, pa.scalar(REASON_SEPARATOR, pa.large_string())]
+    )
+    return pd.Series(joined.to_pandas(), dtype=STRING)
 
 
 def _check(table: pd.DataFrame, faults: list[str]) -> None:
@@ -312,9 +315,16 @@ class _Scatter:
         n = self.shape[0]
         count = np.bincount(self.who[given], minlength=n)
         # sorted before the sum, so that the order of rows cannot change the last digit
-        order = np.lexsort((values[given], self.who[given]))
-        total = np.bincount(self.who[given][order], values[given][order], minlength=n)
-        return np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
+        who, values = self.who[given], values[given]
+        order = np.lexsort((values, who))
+        who, values = who[order], values[order]
+        mean = np.bincount(who, values, minlength=n) / np.maximum(count, 1)
+        ends = np.cumsum(count)
+        some = count > 0
+        least, most = values[(ends - count)[some]], values[ends[some] - 1]
+        found = np.full(n, np.nan)
+        found[some] = np.where(least == most, least, mean[some])
+        return found
 
     def _zones(self) -> npt.NDArray[np.object_]:
         zones = np.full(self.shape[0], "UTC", object)

@@ -87,7 +87,7 @@ def _read(source: Any) -> pd.DataFrame:
         )
     try:
         if path.suffix == ".parquet":
-            return pq.read_table(path, partitioning=None).to_pandas()
+            return pq.ParquetFile(path).read().to_pandas()
         return pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""])
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigError(

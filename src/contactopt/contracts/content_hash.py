@@ -45,7 +45,9 @@ def _bytes(values: pd.Series) -> bytes:
     text = pa.array(values, from_pandas=True, type=pa.large_string())
     if isinstance(text, pa.ChunkedArray):
         text = text.combine_chunks()
-    lengths = pc.fill_null(pc.binary_length(text), -1).to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.call_function("binary_length", [text]), -1).to_numpy(
+        zero_copy_only=False
+    )
     filled = pa.concat_arrays([pc.fill_null(text, "")])
     offsets = np.frombuffer(filled.buffers()[1], "<i8")[filled.offset :][: len(filled) + 1]
     data = filled.buffers()[2]

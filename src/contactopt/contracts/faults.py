@@ -78,11 +78,13 @@ class FaultLog:
         if len(positions):
             self._rows.append(_RowFault(table, column, check, positions.astype(np.int64)))
 
-    def faulty(self, table: str, n_rows: int, columns: tuple[str, ...] = ()) -> npt.NDArray:
+    def faulty(
+        self, table: str, n_rows: int, columns: tuple[str, ...] | None = None
+    ) -> npt.NDArray:
         """Return the mask of a table's rows with a fault (in some columns, if given)."""
         mask = np.zeros(n_rows, bool)
         for fault in self._rows:
-            if fault.table == table and (not columns or fault.column in columns):
+            if fault.table == table and (columns is None or fault.column in columns):
                 mask[fault.rows] = True
         return mask
 

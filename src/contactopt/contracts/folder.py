@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from contactopt.contracts.arrow_tables import arrow_table
 from contactopt.contracts.faults import Fault
 from contactopt.contracts.tables import TABLES
 from contactopt.errors import ContractError
@@ -93,11 +94,11 @@ def _read_one(folder: Path, name: str, content: FolderContent) -> pd.DataFrame |
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     if path.is_file():
-        return _plain(pq.read_table(path, partitioning=None))
+        return _plain(pq.ParquetFile(path).read())
     parts = sorted(p for p in path.rglob("*.parquet") if p.is_file())
     if not parts:
         raise ValueError("no Parquet part in the folder")
-    frames = [pq.read_table(p, partitioning=None) for p in parts]
+    frames = [pq.ParquetFile(p).read() for p in parts]
     frames = [f for f in frames if f.num_rows] or frames[:1]
     return _plain(pa.concat_tables(frames, promote_options="permissive"))
 
@@ -196,8 +197,7 @@ def write_folder(
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(arrow_table(frame), path, compression="zstd")
 
 
 def _replaceable(target: Path) -> bool:

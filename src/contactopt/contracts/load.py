@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from contactopt.contracts.arrow_tables import arrow_column
 from contactopt.contracts.faults import Fault, contract_error
 from contactopt.contracts.links import (
     Codes,
@@ -183,16 +183,11 @@ def _sorted(
     codes: dict[str, Codes] = {}
     for name, spec in TABLES.items():
         frame = tables[name]
-        by = pa.table({"owner": owner[name], **{c: _arrow(frame[c]) for c in spec.key}})
+        by = pa.table({"owner": owner[name], **{c: arrow_column(frame[c]) for c in spec.key}})
         keys = [(c, "ascending") for c in by.column_names]
-        order = pc.sort_indices(by, sort_keys=keys).to_numpy()
+        by = by.append_column("row", pa.array(np.arange(len(frame))))
+        order = by.sort_by(keys)["row"].to_numpy()
         if len(order) and (np.diff(order) != 1).any():
             frame = frame.take(order).reset_index(drop=True)
         done[name], codes[name] = frame, owner[name][order]
     return done, codes
-
-
-def _arrow(values: pd.Series) -> pa.Array:
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True)
-    return pa.array(values, from_pandas=True)

@@ -88,7 +88,8 @@ def _read_table(
         log.table(spec.name, "column stands twice")
         raw = raw.loc[:, ~raw.columns.duplicated()]
     columns: dict[str, pd.Series] = {}
-    unread: set[str] = set()
+    #: columns that are not judged by value: absent, or at fault as a whole
+    unread: set[str] = set(spec.columns) - set(raw.columns)
     for column in spec.columns.values():
         columns[column.name] = _read_column(spec, column, raw, tables, unread)
     for name in raw.columns:
@@ -98,6 +99,8 @@ def _read_table(
                 tables.dropped_columns.setdefault(spec.name, []).append(str(name))
             else:
                 columns[str(name)] = kept
+                lost = np.asarray(kept.isna()) & np.asarray(raw[name].notna())
+                log.rows(spec.name, str(name), "not a number", lost)
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
     tables.typed[spec.name], tables.raw[spec.name] = frame, raw
     if len(frame):
@@ -111,7 +114,6 @@ def _read_column(
     if column.name not in raw:
         if column.required and len(raw):
             tables.log.table(spec.name, "missing column", column=column.name)
-            unread.add(column.name)
         if column.kind in ("day", "due_day"):
             tables.plain_dates[spec.name, column.name] = np.zeros(len(raw), bool)
         return empty_column(column.kind, len(raw))
@@ -132,15 +134,15 @@ def _extra(raw: pd.Series) -> pd.Series | None:
     raw = raw.reset_index(drop=True)
     if isinstance(raw.dtype, pd.CategoricalDtype):
         raw = raw.astype(object)
-    if ptypes.is_bool_dtype(raw.dtype) and raw.notna().all():
-        return raw.astype(bool)
-    if ptypes.is_numeric_dtype(raw.dtype):
-        number = raw.to_numpy(np.float64, na_value=np.nan)
-        return pd.Series(np.where(np.isfinite(number), number, np.nan) + 0.0)
     kind = ptypes.infer_dtype(raw, skipna=True)
+    if kind == "boolean" and raw.notna().all():
+        return raw.astype(bool)
     if kind == "boolean":
         # with gaps: 1, 0 and null, as every other number
         return pd.Series(raw.map({True: 1.0, False: 0.0}).to_numpy(np.float64, na_value=np.nan))
+    if ptypes.is_numeric_dtype(raw.dtype):
+        number = raw.to_numpy(np.float64, na_value=np.nan)
+        return pd.Series(np.where(np.isfinite(number), number, np.nan) + 0.0)
     if kind in ("string", "empty"):
         return raw.astype(STRING)
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
@@ -183,7 +185,7 @@ _schemas: dict[tuple[Any, ...], pa.DataFrameSchema] = {}
 def _schema(
     spec: TableSpec, unread: frozenset[str], extra_channels: tuple[str, ...]
 ) -> pa.DataFrameSchema:
-    """Return the model's schema without unreadable columns and with the user's channels."""
+    """Return the model's schema of the columns to judge, with the user's channels."""
     key = (spec.name, unread, extra_channels)
     if key not in _schemas:
         schema = spec.schema.remove_columns([c for c in spec.columns if c in unread])

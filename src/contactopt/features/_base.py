@@ -58,9 +58,9 @@ class FeatureBlock(BaseEstimator):
 
     @abstractmethod
     def compute(self, moments: Moments) -> dict[str, Any]:
-        """Return one array of shape (n_moments,) per column: float64, NaN missing, or Categorical."""
+        """Return one array of shape (n_moments,) per column: float64 or Categorical."""
 
-    def learn(self, moments: Moments) -> None:  # noqa: B027  (most blocks learn nothing)
+    def learn(self, moments: Moments) -> None:
         """Learn from what is known at the moments; sets the attributes named in ``fitted``."""
 
     def fit(self, moments: Moments, y: Any = None) -> Self:

@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 
 from contactopt.contracts import vocabulary as v
+from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.features._base import Column, FeatureBlock, category
+from contactopt.features.arithmetic import MONTH_DAYS, days_between, instant_at, ratio, value_at
 from contactopt.features.moments import Moments
-from contactopt.journal.columns import Ints, instants, numbers, text, words
+from contactopt.journal.columns import instants, numbers, text, words
 from contactopt.journal.debts import STAGES
-from contactopt.journal.local_time import DAY_US
 
 __all__ = ["DebtState"]
 
-#: mean length of a month of the Gregorian calendar, days
-MONTH_DAYS = 30.436875
-_NO = np.iinfo(np.int64).min
 _SNAPSHOTS = "debts+debt_snapshots"
 _MONEY = ("balance", "past_due", "instalment")
 
@@ -76,16 +74,16 @@ class DebtState(FeatureBlock):
         snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
         out: dict[str, Any] = {}
         for name in _MONEY:
-            out[name] = _at(getattr(log, name), snapshot) * m.lead_rate
+            out[name] = value_at(getattr(log, name), snapshot) * m.lead_rate
         out["past_due_now"] = rows.of_lead(rows.states.past_due_now) * m.lead_rate
-        out["principal"] = _at(numbers(log.frame, "principal"), m.lead_debt) * m.lead_rate
-        out["margin_share"] = _at(log.margin_share, m.lead_debt)
+        out["principal"] = value_at(numbers(log.frame, "principal"), m.lead_debt) * m.lead_rate
+        out["margin_share"] = value_at(log.margin_share, m.lead_debt)
         out["days_past_due"] = rows.of_lead(rows.states.days_past_due)
         paid = rows.of_lead(rows.states.paid_since) * m.lead_rate
-        out["balance_to_principal"] = _ratio(out["balance"], out["principal"])
-        out["past_due_to_balance"] = _ratio(out["past_due_now"], out["balance"])
-        out["instalments_past_due"] = _ratio(out["past_due_now"], out["instalment"])
-        out["paid_since_snapshot_share"] = _ratio(paid, out["past_due"])
+        out["balance_to_principal"] = ratio(out["balance"], out["principal"])
+        out["past_due_to_balance"] = ratio(out["past_due_now"], out["balance"])
+        out["instalments_past_due"] = ratio(out["past_due_now"], out["instalment"])
+        out["paid_since_snapshot_share"] = ratio(paid, out["past_due"])
         return out
 
     def _lead_dates(self, m: Moments) -> dict[str, Any]:
@@ -96,25 +94,26 @@ class DebtState(FeatureBlock):
         out: dict[str, Any] = {}
         dates = {"open": "opened_at", "charge_off": "charged_off_at", "placement": "placed_at"}
         for what, date in dates.items():
-            at = np.full(len(m), _NO)
+            at = np.full(len(m), NO_INSTANT)
             if len(log):
-                at = np.where(has, log.date_known(date, lead, m.instants), _NO)
-            out[f"months_since_{what}"] = _days_between(at, m.instants) / MONTH_DAYS
-        out["days_since_snapshot"] = _days_between(
-            _at_instant(log.snapshots.time, snapshot), m.instants
+                at = np.where(has, log.date_known(date, lead, m.instants), NO_INSTANT)
+            out[f"months_since_{what}"] = days_between(at, m.instants) / MONTH_DAYS
+        out["days_since_snapshot"] = days_between(
+            instant_at(log.snapshots.time, snapshot), m.instants
         )
-        out["days_to_next_due"] = -_days_between(_at_instant(log.next_due_us, snapshot), m.instants)
-        limit = _at_instant(instants(log.frame, "limitation_at"), m.lead_debt)
-        out["days_to_limitation"] = -_days_between(limit, m.instants)
+        out["days_to_next_due"] = -days_between(instant_at(log.next_due_us, snapshot), m.instants)
+        limit = instant_at(instants(log.frame, "limitation_at"), m.lead_debt)
+        out["days_to_limitation"] = -days_between(limit, m.instants)
         return out
 
     def _totals(self, m: Moments) -> dict[str, Any]:
         rows = m.debts
         running = rows.states.exists & ~rows.states.ended
         rate = m.rates[rows.debt] if len(m.rates) else np.empty(0)
-        balance = _at(m.journal.debts.balance, rows.states.snapshot) * rate
+        balance = value_at(m.journal.debts.balance, rows.states.snapshot) * rate
         worst = np.full(len(m), -np.inf)
-        np.maximum.at(worst, rows.moment, np.where(running, rows.states.days_past_due, -np.inf))
+        dpd = rows.states.days_past_due
+        np.maximum.at(worst, rows.moment, np.where(running & ~np.isnan(dpd), dpd, -np.inf))
         return {
             "n_debts": rows.total(running),
             "n_collectable": rows.total(rows.states.collectable),
@@ -130,9 +129,11 @@ class DebtState(FeatureBlock):
         log, rows = m.journal.debts, m.debts
         snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
         status = np.append(log.status.codes.astype(np.int64), -1)[snapshot]
+        status = np.where(status < len(v.DEBT_STATUSES), status, -1)
+        status = np.where(status < len(v.DEBT_STATUSES), status, -1)
         out: dict[str, Any] = {
             "stage": category(rows.of_lead(rows.states.stage, 5), STAGES),
-            "status": category(np.where(status < len(v.DEBT_STATUSES), status, -1), v.DEBT_STATUSES),
+            "status": category(status, v.DEBT_STATUSES),
         }
         for name, vocabulary in (("product", v.PRODUCTS), ("ownership", v.OWNERSHIPS)):
             codes = np.append(words(log.frame, name, vocabulary).codes.astype(np.int64), -1)
@@ -147,23 +148,3 @@ class DebtState(FeatureBlock):
 def _seen(m: Moments, name: str) -> list[str]:
     lead = np.unique(m.lead_debt[m.lead_debt >= 0])
     return sorted(text(m.journal.debts.frame, name).iloc[lead].dropna().unique().tolist())
-
-
-def _at(values: Any, positions: Ints) -> Any:
-    if len(values) == 0:
-        return np.full(len(positions), np.nan)
-    return np.where(positions >= 0, values[positions], np.nan)
-
-
-def _at_instant(values: Ints, positions: Ints) -> Ints:
-    return np.append(values, _NO)[positions]
-
-
-def _days_between(earlier: Ints, later: Ints) -> Any:
-    absent = earlier == _NO
-    return np.where(absent, np.nan, (later - np.where(absent, later, earlier)) / DAY_US)
-
-
-def _ratio(part: Any, whole: Any) -> Any:
-    """Return part / whole, NaN where the whole is not above zero."""
-    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)

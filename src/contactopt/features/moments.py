@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts import vocabulary as v
+from contactopt.features.arithmetic import value_at
 from contactopt.journal.debts import DebtStates
 from contactopt.journal.journal import Journal
 from contactopt.journal.local_time import local_day
@@ -127,7 +128,7 @@ class Moments:
         where, moment = log.by_customer.pairs(self.customers, self.instants)
         debt = log.by_customer.rows[where]
         states = log.states(debt, self.instants[moment])
-        balance = np.nan_to_num(_at(log.balance, states.snapshot)) * self._rate(debt)
+        balance = np.nan_to_num(value_at(log.balance, states.snapshot)) * self._rate(debt)
         margin = np.nan_to_num(log.margin_share[debt], nan=1.0) if len(log) else np.empty(0)
         weight = np.nan_to_num(states.past_due_now) * margin * self._rate(debt)
         collectable = states.collectable
@@ -149,11 +150,4 @@ class Moments:
     @cached_property
     def lead_rate(self) -> Floats:
         """Value of one unit of the lead debt's currency."""
-        return _at(self.rates, self.lead_debt)
-
-
-def _at(values: Any, positions: Ints) -> Any:
-    """Return values at positions, NaN where the position is -1."""
-    if len(values) == 0:
-        return np.full(len(positions), np.nan)
-    return np.where(positions >= 0, values[positions], np.nan)
+        return value_at(self.rates, self.lead_debt)

@@ -276,7 +276,7 @@ def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
             "template_id": words_of("template_id"),
             "offer_id": words_of("offer_id"),
             "decision_id": words_of("decision_id"),
-            "duration_s": numbers(log.frame, "duration_s")[rows],
+            "duration_s": _duration_known(log, where, at_us),
             "cost": numbers(log.frame, "cost")[rows],
             "machine_only": machine_only(
                 log.events.starts, log.events.known, log.machine, where, now
@@ -284,6 +284,13 @@ def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
             "n_debts": counts[where],
         }
     )
+
+
+def _duration_known(log: TouchLog, where: Ints, at_us: int) -> npt.NDArray[np.float64]:
+    """Return how long touches lasted, NaN for those that still last."""
+    seconds = numbers(log.frame, "duration_s")[log.index.rows[where]]
+    over = log.index.time[where] + np.nan_to_num(seconds) * 1e6 <= at_us
+    return np.where(over, seconds, np.nan)
 
 
 def touch_debt_frame(log: TouchLog, at_us: int) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from contactopt.metrics.arrays import labels_and_scores
 from contactopt.metrics.interval import Estimate
 
-__all__ = ["ece", "ece_of_perfect_model", "reliability_table"]
+__all__ = ["calibration_error_of_perfect_model", "expected_calibration_error", "reliability_table"]
 
 
 def _bin_of(p: npt.NDArray[np.float64], n_bins: int) -> npt.NDArray[np.int64]:
@@ -65,7 +65,7 @@ def reliability_table(
     )
 
 
-def ece(
+def expected_calibration_error(
     y: npt.ArrayLike,
     probability: npt.ArrayLike,
     *,
@@ -77,7 +77,7 @@ def ece(
 ) -> Estimate:
     """Return the expected calibration error: mean absolute gap over equal-mass bins.
 
-    Read it beside `ece_of_perfect_model`: even true probabilities have an error above 0.
+    Read it beside `calibration_error_of_perfect_model`: true probabilities have an error too.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def ece(
 
     Examples
     --------
-    >>> ece([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], n_boot=0).value
+    >>> expected_calibration_error([0, 1, 0, 1], [0.5, 0.5, 0.5, 0.5], n_boot=0).value
     0.0
     """
     labels, p = labels_and_scores(y, probability, probability=True)
@@ -120,7 +120,7 @@ def ece(
     return Estimate(value, float(low), float(high), len(names))
 
 
-def ece_of_perfect_model(
+def calibration_error_of_perfect_model(
     probability: npt.ArrayLike, *, n_bins: int = 10, n_draws: int = 100, random_state: int = 0
 ) -> float:
     """Mean calibration error that labels drawn from these very probabilities would show.

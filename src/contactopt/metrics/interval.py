@@ -55,7 +55,7 @@ def cluster_totals(
     if groups is None:
         return values
     _, code = np.unique(np.asarray(groups), return_inverse=True)
-    return np.bincount(code.ravel(), weights=values)
+    return np.bincount(code.ravel(), weights=values).astype(np.float64)
 
 
 def mean_estimate(

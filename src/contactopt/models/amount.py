@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from contactopt.errors import ConfigError
 from contactopt.models.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
 from contactopt.models.debt_age import bucket_of, prior_paid_share, shrunken_rates
-from contactopt.models.encoder import Encoder, checked_matrix, column_of
+from contactopt.models.encoder import Encoder, checked_matrix, checked_weight, column_of
 from contactopt.models.splits import content_order, cross_fit_folds, group_hash, row_hash
 
 __all__ = ["AmountModel"]
@@ -75,6 +75,10 @@ class AmountModel(RegressorMixin, BaseEstimator):
     >>> model.predict(frame)
     array([90., 30.])
     """
+
+    encoder_: Encoder
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
 
     def __init__(
         self,
@@ -142,7 +146,6 @@ class AmountModel(RegressorMixin, BaseEstimator):
             If a named column is not there, or without an exposure there is no payer to learn from.
         """
         from sklearn.utils.validation import (
-            _check_sample_weight,
             assert_all_finite,
             check_consistent_length,
             column_or_1d,
@@ -156,7 +159,7 @@ class AmountModel(RegressorMixin, BaseEstimator):
         assert_all_finite(money, input_name="y")
         if (money < 0).any():
             raise ValueError("amounts must not be negative")
-        weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
+        weight = checked_weight(sample_weight, matrix)
         keep = np.flatnonzero((weight > 0) & (money > 0))
         order = content_order(matrix[keep], money[keep], weight[keep], None, groups, keep)
         keep = keep[order]

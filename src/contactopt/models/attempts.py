@@ -8,13 +8,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.errors import ContractError
+from contactopt.contracts.vocabulary import CHANNELS
+from contactopt.errors import ConfigError, ContractError
+from contactopt.models.reach_events import UNOBSERVABLE
 from contactopt.models.reach_priors import BLOCK_OF_HOUR, N_BLOCKS
 
-__all__ = ["AttemptColumns", "Attempts", "column", "need"]
+__all__ = ["AttemptColumns", "Attempts", "column", "known_channels", "need", "told_rows"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+#: columns that put attempts into an order of their own, whatever order they came in
+_ORDER = (
+    "customer",
+    "age_days",
+    "channel",
+    "local_hour",
+    "reached",
+    "touches_7d",
+    "point_quality",
+    "propensity",
+)
 
 
 class Attempts:
@@ -101,6 +115,43 @@ def column(frame: pd.DataFrame, name: str, default: float) -> Floats:
         return np.full(len(frame), default)
     values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isnan(values), default, values)
+
+
+def known_channels(like: dict[str, str] | None) -> dict[str, str]:
+    """Return the contract's channels and those that are like one: word -> contract's word.
+
+    Raises
+    ------
+    ConfigError
+        If a channel is said to be like something that is not the contract's.
+    """
+    wrong = sorted(c for c, root in (like or {}).items() if root not in CHANNELS)
+    if wrong:
+        raise ConfigError(
+            f"channels are like unknown words: {', '.join(wrong[:5])}",
+            hint=f"use one of {', '.join(CHANNELS)}",
+        )
+    return {c: c for c in CHANNELS} | dict(sorted((like or {}).items()))
+
+
+def told_rows(frame: pd.DataFrame, channels: dict[str, str]) -> pd.DataFrame:
+    """Return the attempts whose result is known and can be seen, in an order of their own content.
+
+    Raises
+    ------
+    ContractError
+        If a channel is not among ``channels``.
+    """
+    root = frame["channel"].map(channels)
+    wrong = sorted({str(c) for c in frame["channel"][root.isna()]})
+    if wrong:
+        raise ContractError(
+            f"{len(wrong)} channel words of attempts are unknown: {', '.join(wrong[:5])}",
+            hint="name what they are like: ReachModel(like={'rcs': 'sms'})",
+        )
+    told = frame["reached"].notna() & ~root.isin(UNOBSERVABLE)
+    by = [c for c in _ORDER if c in frame]
+    return frame[told].sort_values(by, kind="stable", ignore_index=True)
 
 
 class AttemptColumns:

@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.contracts.vocabulary import CHANNELS, WAIT
+from contactopt.contracts.vocabulary import WAIT
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.attempts import need
+from contactopt.models.attempts import known_channels, need
 from contactopt.models.contrast import Contrast, drawn_contrast
 from contactopt.models.effect_priors import EFFECT_PRIOR, POOLED_SD
 
@@ -106,7 +106,7 @@ class EffectModel(BaseEstimator):
         ContractError
             If a column is missing, a propensity is not in (0, 1], or a channel is unknown.
         """
-        self.channels_ = {c: c for c in CHANNELS} | dict(sorted((self.like or {}).items()))
+        self.channels_ = known_channels(self.like)
         prior = np.array([EFFECT_PRIOR[r] for r in self.channels_.values()])
         mean = prior[:, 0]
         shared = POOLED_SD * mean
@@ -191,7 +191,7 @@ class EffectModel(BaseEstimator):
         return expit(logit(p) + self.wait_shift_)
 
     def predict(self, p_wait: npt.ArrayLike, actions: ActionSpace) -> Effect:
-        """What reaching adds for each customer and action.
+        """Return what reaching adds for each customer and action.
 
         Parameters
         ----------

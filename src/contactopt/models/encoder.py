@@ -11,7 +11,7 @@ import pandas as pd
 
 from contactopt.errors import ConfigError
 
-__all__ = ["Encoder", "checked_matrix", "column_of"]
+__all__ = ["Encoder", "checked_matrix", "checked_weight", "column_of"]
 
 Floats = npt.NDArray[np.float64]
 _log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
     if reset:
         estimator.encoder_ = Encoder.learn(X)
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
-    return validate_data(
+    matrix: Any = validate_data(
         estimator,
         estimator.encoder_.encode(X),
         dtype=np.float64,
@@ -101,6 +101,16 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
         ensure_min_samples=0 if empty_allowed else 1,
         reset=reset,
     )
+    return matrix
+
+
+def checked_weight(sample_weight: Any, X: Floats) -> Floats:
+    """Return row weights, shape (n,), ones where none are given; checked as scikit-learn does."""
+    from sklearn.utils.validation import _check_sample_weight
+
+    if len(X) == 0:
+        return np.zeros(0)
+    return _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
 def column_of(estimator: Any, X: Floats, name: str | None, role: str) -> Floats | None:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.attempts import column, need
+from contactopt.models.attempts import column, known_channels, need
 
 __all__ = ["Harm", "HarmModel"]
 
@@ -73,6 +73,9 @@ class HarmModel(BaseEstimator):
     array([[0.008 ], [0.0176]])
     """
 
+    complained_: Floats
+    opted_out_: Floats
+
     def __init__(self, *, like: dict[str, str] | None = None) -> None:
         self.like = like
 
@@ -94,7 +97,7 @@ class HarmModel(BaseEstimator):
         ContractError
             If a column is missing, or a channel is neither the contract's nor in ``like``.
         """
-        self.channels_ = {c: c for c in CHANNELS} | dict(sorted((self.like or {}).items()))
+        self.channels_ = known_channels(self.like)
         prior = np.array([_PRIOR[r] for r in self.channels_.values()])
         rows = pd.DataFrame(columns=["channel", "touches_7d", *_KINDS])
         if touches is not None:
@@ -107,7 +110,7 @@ class HarmModel(BaseEstimator):
                 hint="name what it is like: HarmModel(like={'rcs': 'sms'})",
             )
         cell = channel * len(_PRESSURE) + _pressure_of(column(rows, "touches_7d", 0.0))
-        self.fit_record_ = {"contacts": len(rows)}
+        self.fit_record_: dict[str, float] = {"contacts": len(rows)}
         for k, kind in enumerate(_KINDS):
             event = column(rows, kind, np.nan)
             told = ~np.isnan(event)

@@ -35,9 +35,9 @@ class LogisticLearner:
 
         self.design_ = LinearDesign(self.categories).fit(X)
         model = LogisticRegression(C=1.0 / self.strength, max_iter=300, tol=1e-5)
-        model.fit(self.design_.transform(X), y, sample_weight=weight)
-        self.coef_ = np.asarray(model.coef_[0], dtype=np.float64)
-        self.intercept_ = float(model.intercept_[0])
+        fitted: Any = model.fit(self.design_.transform(X), y, sample_weight=weight)
+        self.coef_ = np.asarray(fitted.coef_[0], dtype=np.float64)
+        self.intercept_ = float(fitted.intercept_[0])
         return self
 
     def logit(self, X: Floats) -> Floats:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from contactopt.models.blend import Blend, fit_blend
 from contactopt.models.boosted import BoostingPlan
 from contactopt.models.debt_age import bucket_of, prior_payment_rate, shrunken_rates
-from contactopt.models.encoder import Encoder, checked_matrix, column_of
+from contactopt.models.encoder import Encoder, checked_matrix, checked_weight, column_of
 from contactopt.models.splits import (
     Fold,
     content_order,
@@ -71,6 +71,10 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
     >>> model.cold_start_, model.predict_proba(pd.DataFrame({"dpd": [3.0, 45.0]}))[:, 1].round(2)
     (True, array([0.6 , 0.18]))
     """
+
+    encoder_: Encoder
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
 
     def __init__(
         self,
@@ -145,11 +149,9 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
         ConfigError
             If ``days_past_due`` names a column that is not there.
         """
-        from sklearn.utils.validation import _check_sample_weight
-
         matrix = checked_matrix(self, X, reset=True)
         label = self._labels(y, len(matrix))
-        weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
+        weight = checked_weight(sample_weight, matrix)
         keep = np.flatnonzero(weight > 0)
         # sorted by content: the fit does not depend on the order of the rows
         keep = keep[content_order(matrix[keep], label[keep], weight[keep], times, groups, keep)]
@@ -267,7 +269,9 @@ class PaymentModel(ClassifierMixin, BaseEstimator):
         folds = cross_fit_folds(hashes, self.n_folds, strata=strata)
         if not all(len(v) and len(np.unique(y[t])) == 2 for t, v in folds):
             # too few groups to keep them apart: rows are split instead
-            folds = cross_fit_folds(row_hash(np.arange(len(y))), self.n_folds, strata=y)
+            folds = cross_fit_folds(
+                row_hash(np.arange(len(y), dtype=np.float64)), self.n_folds, strata=y
+            )
         return folds, "random folds"
 
     def _plan(self, seed: int, large: bool) -> BoostingPlan:

@@ -73,7 +73,7 @@ class Family:
         move = (g - (self.value - self.mean) / self.variance) / h
         move = np.clip(move, -_LONGEST_STEP, _LONGEST_STEP)
         self.value = self.value + move
-        self.spread2 = 1.0 / h
+        self.spread2 = np.asarray(1.0 / h, dtype=np.float64)
         return move
 
     def update_variance(self) -> None:
@@ -113,7 +113,7 @@ class Slopes:
         move = np.linalg.solve(h, self.X.T @ gradient - precision @ (self.value - self.mean))
         move = np.clip(move, -_LONGEST_STEP, _LONGEST_STEP)
         self.value = self.value + move
-        self.covariance = np.linalg.inv(h)
+        self.covariance = np.asarray(np.linalg.inv(h), dtype=np.float64)
         return self.X @ move
 
 

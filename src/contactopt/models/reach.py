@@ -11,10 +11,15 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.errors import ConfigError, ContractError
-from contactopt.models.attempts import AttemptColumns, Attempts, need
+from contactopt.errors import ConfigError
+from contactopt.models.attempts import (
+    AttemptColumns,
+    Attempts,
+    known_channels,
+    need,
+    told_rows,
+)
 from contactopt.models.random_effects import Slopes, fit_effects
-from contactopt.models.reach_events import UNOBSERVABLE
 from contactopt.models.reach_families import (
     PERSONAL,
     personal_families,
@@ -38,17 +43,6 @@ __all__ = ["Reach", "ReachModel"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: columns that put attempts into an order of their own, whatever order they came in
-_ORDER = (
-    "customer",
-    "age_days",
-    "channel",
-    "local_hour",
-    "reached",
-    "touches_7d",
-    "point_quality",
-    "propensity",
-)
 #: sd of the slope of a standardised covariate
 _COVARIATE_SD = 0.5
 
@@ -136,24 +130,24 @@ class ReachModel(BaseEstimator):
         ContractError
             If a needed column is missing, or a channel is neither the contract's nor in ``like``.
         """
-        frame = X.assign(**{"local_hour" if k == "hour" else k: v for k, v in columns.items()})
+        given: dict[str, Any] = {"local_hour" if k == "hour" else k: v for k, v in columns.items()}
+        frame = X.assign(**given)
         if y is not None:
             frame = frame.assign(reached=np.asarray(y, dtype=np.float64))
         need(frame, ("channel", "local_hour", "reached", *self.covariates), "ReachModel")
-        roots = {c: (self.like or {}).get(c, c) for c in frame["channel"].dropna().unique()}
-        self.channels_ = self._channels(roots)
-        rows = self._told(frame)
+        self.channels_ = known_channels(self.like)
+        rows = told_rows(frame, self.channels_)
         self.scales_ = AttemptColumns.learn(rows, self.covariates)
         attempts = Attempts(rows, self.channels_, self.half_life_days)
-        y = rows["reached"].to_numpy(dtype=np.float64)
+        hit = rows["reached"].to_numpy(dtype=np.float64)
         weight, shares = population_weight(rows)
         plain = self._slopes(rows, np.zeros((len(rows), 0)))
-        variances = personal_variances(y, attempts, self.channels_, plain, weight)
-        families = population_families(attempts, self.channels_)
+        variances = personal_variances(hit, attempts, self.channels_, plain, weight)
+        families = population_families(attempts, self.channels_, sum(variances.values()))
         families |= personal_families(attempts, len(self.channels_), variances)
         slopes = self._slopes(rows, attempts.shares())
         sweeps = fit_effects(
-            y,
+            hit,
             attempts.weight,
             [families[k] for k in PERSONAL],
             offset=np.zeros(len(rows)),
@@ -169,6 +163,11 @@ class ReachModel(BaseEstimator):
                 to = shape.get(name, (-1,))
                 self.effects_[name] = family.value.reshape(to)
                 self.effects_[f"{name}_variance"] = family.spread2.reshape(to)
+        # hours carry their block: what was learned apart is used together
+        block = families["medium_block"]
+        for name, part in (("", block.value), ("_variance", block.spread2)):
+            blocks = part.reshape(N_MEDIA, N_BLOCKS)[:, BLOCK_OF_HOUR]
+            self.effects_[f"medium_hour{name}"] = self.effects_[f"medium_hour{name}"] + blocks
         k = 2 + len(self.covariates)
         self.slopes_ = slopes.value[:k]
         self.slope_covariance_ = slopes.covariance[:k, :k]
@@ -180,27 +179,6 @@ class ReachModel(BaseEstimator):
             **shares,
         }
         return self
-
-    def _channels(self, roots: dict[str, str]) -> dict[str, str]:
-        """Channel word -> contract's word, in one fixed order; unknown words are refused."""
-        from contactopt.contracts.vocabulary import CHANNELS
-
-        wrong = sorted(c for c, root in roots.items() if root not in CHANNELS)
-        if wrong:
-            raise ContractError(
-                f"ReachModel: {len(wrong)} channel words are not the contract's: "
-                + ", ".join(wrong[:5]),
-                hint="name what they are like: ReachModel(like={'rcs': 'sms'})",
-            )
-        return {c: c for c in CHANNELS} | dict(sorted((self.like or {}).items()))
-
-    def _told(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Rows with a known result, in an order of their own content."""
-        reached = frame["reached"].to_numpy(dtype=np.float64)
-        root = frame["channel"].map(self.channels_)
-        rows = frame[~np.isnan(reached) & root.notna() & ~root.isin(UNOBSERVABLE)]
-        by = [c for c in _ORDER if c in rows]
-        return rows.sort_values(by, kind="stable", ignore_index=True)
 
     def _slopes(self, rows: pd.DataFrame, worked: Floats) -> Slopes:
         """Slopes of fatigue, quality and covariates, then of how each customer was worked.
@@ -258,7 +236,8 @@ class ReachModel(BaseEstimator):
         ids = pd.Index(np.asarray(customers))
         eta, variance = self._population_of(actions)
         mine = self._history_of(ids, history)
-        eta, variance = self._add_personal(eta, variance, actions, mine, len(ids))
+        own, personal = self._personal_of(actions, mine, len(ids))
+        eta, variance = eta + own, variance + personal
         frame = pd.DataFrame(index=range(len(ids))) if covariates is None else covariates
         if touches_7d is not None:
             frame = frame.assign(touches_7d=np.asarray(touches_7d, dtype=np.float64))
@@ -267,8 +246,8 @@ class ReachModel(BaseEstimator):
         if point_quality is not None:
             quality = np.asarray(point_quality, dtype=np.float64)
             eta = eta + self.slopes_[1] * np.nan_to_num(quality - 0.5)
-        # mean over what is uncertain, not the value at its centre
-        shrink = logistic_shrink(variance)
+        # mean over what is not known of the person, not the value at its centre
+        shrink = logistic_shrink(personal)
         p = expit(shrink * eta)
         return Reach(p, p * (1.0 - p) * shrink * np.sqrt(variance))
 
@@ -296,20 +275,17 @@ class ReachModel(BaseEstimator):
             return None
         need(history, ("customer", "channel", "local_hour", "reached"), "ReachModel")
         mine = history.assign(customer=ids.get_indexer(pd.Index(history["customer"])))
-        return self._told(mine[mine["customer"] >= 0])
+        return told_rows(mine[mine["customer"] >= 0], self.channels_)
 
     def _told_history(self, history: pd.DataFrame | None) -> pd.DataFrame | None:
-        return None if history is None or not len(history) else self._told(history)
+        if history is None or not len(history):
+            return None
+        return told_rows(history, self.channels_)
 
-    def _add_personal(
-        self,
-        eta: Floats,
-        variance: Floats,
-        actions: ActionSpace,
-        mine: pd.DataFrame | None,
-        n: int,
+    def _personal_of(
+        self, actions: ActionSpace, mine: pd.DataFrame | None, n: int
     ) -> tuple[Floats, Floats]:
-        """Add what each customer's own attempts say, shape (n, m) each."""
+        """Return what each customer's own attempts say: logit and variance, shape (n, m) each."""
         v, c = self.variances_, len(self.channels_)
         effect = {
             "customer": (np.zeros((n, 1)), np.full((n, 1), v["customer"])),
@@ -335,13 +311,13 @@ class ReachModel(BaseEstimator):
         channel = np.array([names.index(x) for x in actions.channels])[actions.channel_index]
         block = BLOCK_OF_HOUR[actions.hours]
         timed = actions.hours >= 0
-        total = [
+        value, variance = (
             effect["customer"][k]
             + effect["customer_channel"][k][:, channel]
             + np.where(timed, effect["customer_block"][k][:, block], 0.0)
             for k in (0, 1)
-        ]
-        return eta + total[0], variance + total[1]
+        )
+        return value, variance
 
     def _offset(self, rows: pd.DataFrame, a: Attempts) -> Floats:
         """Return the population part of the linear predictor of attempts, shape (n,)."""

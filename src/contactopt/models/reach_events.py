@@ -40,7 +40,7 @@ _NOT = (*NO_CONTACT_OUTCOMES, *WRONG_PARTY_OUTCOMES, "deceased")
 
 
 def _table(channel: str) -> dict[str, float]:
-    value = dict.fromkeys(OUTCOMES, np.nan)
+    value: dict[str, float] = dict.fromkeys(OUTCOMES, np.nan)
     value.update(dict.fromkeys(_NOT, 0.0))
     value.update(dict.fromkeys((*_PERSON, *_STATE_TOLD), 1.0))
     value["delivered"] = 1.0 if channel in _DELIVERY_ONLY else 0.0

@@ -18,7 +18,7 @@ from contactopt.models.reach_priors import (
     hour_prior,
     medium_of,
 )
-from contactopt.models.variance_components import shared_variances
+from contactopt.models.variance_components import logistic_shrink, shared_variances
 
 __all__ = [
     "PERSONAL",
@@ -32,7 +32,8 @@ Floats = npt.NDArray[np.float64]
 
 #: starting variances on the logit scale of the families that learn theirs
 START = {
-    "medium_hour": 0.05,
+    "medium_block": 0.05,
+    "medium_hour": 0.02,
     "channel_hour": 0.02,
     "medium_weekday": 0.02,
     "customer": 0.50,
@@ -63,14 +64,23 @@ def population_weight(rows: pd.DataFrame) -> tuple[Floats, dict[str, float]]:
     }
 
 
-def population_families(a: Attempts, channels: dict[str, str]) -> dict[str, Family]:
-    """Effects that everybody shares: channel, hours of spoken and written channels, weekday."""
+def population_families(
+    a: Attempts, channels: dict[str, str], personal_variance: float
+) -> dict[str, Family]:
+    """Effects that everybody shares: channel, hours of spoken and written channels, weekday.
+
+    Prior levels are those of a customer in the middle, such that the mean over customers, who
+    differ by ``personal_variance``, is the channel's prior rate.
+    """
     roots = list(channels.values())
     medium = np.array([medium_of(r) for r in roots])[a.channel]
     hourless = a.hour < 0
-    level = np.array([channel_prior(r) for r in roots])
+    level = np.array([channel_prior(r) for r in roots]) / logistic_shrink(personal_variance)
     no_bump = np.zeros(24 * len(roots))
+    # neighbouring hours lean on their block
+    block = medium * N_BLOCKS + BLOCK_OF_HOUR[a.hour]
     codes = {
+        "medium_block": (np.where(hourless, -1, block), np.zeros(N_BLOCKS * N_MEDIA)),
         "medium_hour": (np.where(hourless, -1, medium * 24 + a.hour), hour_prior().ravel()),
         "channel_hour": (np.where(hourless, -1, a.channel * 24 + a.hour), no_bump),
         "medium_weekday": (
@@ -88,7 +98,7 @@ def personal_variances(
     y: Floats, a: Attempts, channels: dict[str, str], slopes: Slopes, weight: Floats
 ) -> dict[str, float]:
     """How much customers differ, from residuals of a model that knows no customer."""
-    population = list(population_families(a, channels).values())
+    population = list(population_families(a, channels, 0.0).values())
     fit_effects(
         y,
         a.weight,

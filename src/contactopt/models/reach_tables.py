@@ -32,7 +32,7 @@ def support_of(
         customer = attempts["customer"].to_numpy()
     counts = pd.Series(1, index=[pd.Index(customer), made]).groupby(level=[0, 1]).sum()
     keys = pd.MultiIndex.from_arrays([customers, wanted])
-    return counts.reindex(keys, fill_value=0).to_numpy(dtype=np.int64)
+    return np.asarray(counts.reindex(keys, fill_value=0), dtype=np.int64)
 
 
 def best_rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -37,7 +39,8 @@ def row_hash(*columns: npt.NDArray[np.float64], random_state: int = 0) -> Hashes
     seed = np.array([random_state & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)
     j = 1
     for block in columns:
-        flat = np.asarray(block, dtype=np.float64).reshape(len(total), -1) + 0.0
+        values = np.asarray(block, dtype=np.float64) + 0.0
+        flat = values[:, None] if values.ndim == 1 else values
         for k in range(flat.shape[1]):
             bits = np.where(np.isnan(flat[:, k]), np.nan, flat[:, k]).view(np.uint64)
             salt = _mix(seed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(j))
@@ -176,5 +179,5 @@ def _microseconds(times: npt.ArrayLike) -> Ints:
     values = np.asarray(times)
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
-    instants = pd.DatetimeIndex(pd.to_datetime(pd.Series(times), utc=True))
-    return np.asarray(instants.as_unit("us").asi8)
+    instants: Any = pd.to_datetime(pd.Series(values), utc=True)
+    return pd.DatetimeIndex(instants).as_unit("us").asi8

@@ -1,10 +1,9 @@
 """What we will do: capacity rows, prices, integer probabilities, the draw, plan and log."""
 
-from contactopt.plan.capacity_table import read_capacity
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.draw import DrawTree, draw
 from contactopt.plan.log_reader import read_decisions
 from contactopt.plan.ranking import rank
 from contactopt.plan.why import Why
 
-__all__ = ["ContactPlan", "DrawTree", "Why", "draw", "rank", "read_capacity", "read_decisions"]
+__all__ = ["ContactPlan", "DrawTree", "Why", "draw", "rank", "read_decisions"]

@@ -87,7 +87,7 @@ def map_cells(batch: ScoredBatch, table: pd.DataFrame, pools: Mapping[str, Any])
     ----------
     batch : ScoredBatch
     table : DataFrame
-        As `read_capacity` returns it.
+        As `capacity_table` returns it.
     pools : mapping of str to PoolConfig
         Time zone and unit of the strategy's pools; a channel is a pool of contacts in UTC.
 
@@ -173,7 +173,7 @@ def _paced(own: pd.DataFrame, days: list[str], today: str) -> dict[tuple[str, in
 
 
 def _rows_and_lookup(sets, keys, table, pools, n_bins, n_pools):
-    """Number the rows in force and the cells; return rows and the (pool, bin) -> cell table."""
+    """Give rows and cells their numbers; return rows and the (pool, bin) -> cell table."""
     limited = {index for index, _ in sets}
     closed = {k for k, (units, _) in keys.items() if units <= 0}
     used = sorted({k for ks in sets.values() for k in ks} - closed)

@@ -126,6 +126,22 @@ def _open_slot(i, customer, degree):
 
 
 @compiled
+def _gather(p, cell, free, mass, touched):
+    """Sum a customer's probabilities by cell; return how many cells have some."""
+    m = cell.size
+    n_touched = 0
+    for j in range(m + 1):
+        if p[j] == 0:
+            continue
+        c = free if j == m else np.int64(cell[j])
+        if mass[c] == 0:
+            touched[n_touched] = c
+            n_touched += 1
+        mass[c] += p[j]
+    return n_touched
+
+
+@compiled
 def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
     """Draw one action per customer.
 
@@ -148,7 +164,7 @@ def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
     arm : int64 array, shape (n,)
         Filled with the drawn column, m for `wait`.
     """
-    n, m = cell.shape
+    n = cell.shape[0]
     n_low = above.size
     slots = n_low + 2  # a forest of the lower nodes has fewer customers than lower nodes
     parent = np.full(n_low + slots, -1, np.int64)
@@ -172,16 +188,7 @@ def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
         state[0] = _mix(seed ^ _mix(_U(b + 1)))
         for o in range(edges[b], edges[b + 1]):
             i = order[o]
-            n_touched = 0
-            for j in range(m + 1):
-                x = probabilities[i, j]
-                if x == 0:
-                    continue
-                c = free if j == m else np.int64(cell[i, j])
-                if mass[c] == 0:
-                    touched[n_touched] = c
-                    n_touched += 1
-                mass[c] += x
+            n_touched = _gather(probabilities[i], cell[i], free, mass, touched)
             slot = -1
             for t in range(n_touched):
                 c = touched[t]

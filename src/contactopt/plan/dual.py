@@ -74,6 +74,7 @@ class Solver:
 
     @property
     def n_prices(self) -> int:
+        """Length of a price vector: rows, then rows with a minimum."""
         return len(self._limit)
 
     def cell_prices(self, prices: Floats) -> Floats:

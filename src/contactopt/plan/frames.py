@@ -80,7 +80,7 @@ def plan_rows(plan: ContactPlan, k: int) -> pd.DataFrame:
         "max_attempts": np.asarray(attempts, dtype=np.int64)[arm],
         "priority": _priority(batch.pool[at], batch.slot_start[at], priced, rank),
         "propensity": plan.allocation.probabilities[at] / UNIT,
-        "expected_value": batch.value[at],
+        "expected_value": batch.value[at].astype(np.float64),
         "price": plan.price(row, arm),
         "currency": _repeat(batch.currency, n),
     }
@@ -102,13 +102,13 @@ def _optional(values: npt.NDArray[np.object_] | None, row: Ints) -> pd.Series:
 def _parts(plan: ContactPlan, row: Ints, arm: Ints) -> dict[str, Any]:
     batch, at = plan.batch, (row, arm)
     return {
-        "p_reach": batch.p_reach[at],
-        "p_pay": batch.p_pay[at],
-        "p_pay_wait": batch.p_pay_wait[row],
-        "amount": batch.amount[row],
-        "lift": batch.lift[at],
-        "cost": batch.cost[at],
-        "harm": batch.harm[at],
+        "p_reach": batch.p_reach[at].astype(np.float64),
+        "p_pay": batch.p_pay[at].astype(np.float64),
+        "p_pay_wait": batch.p_pay_wait[row].astype(np.float64),
+        "amount": batch.amount[row].astype(np.float64),
+        "lift": batch.lift[at].astype(np.float64),
+        "cost": batch.cost[at].astype(np.float64),
+        "harm": batch.harm[at].astype(np.float64),
     }
 
 
@@ -196,12 +196,13 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
     reasons, sets = plan.reason_codes(rows)
 
     def flat(array: npt.NDArray[Any], wait: float | int = 0.0) -> npt.NDArray[Any]:
-        out = np.empty((n, m + 1), dtype=array.dtype)
+        wide = np.float64 if array.dtype.kind == "f" else array.dtype
+        out = np.empty((n, m + 1), dtype=wide)
         out[:, :m], out[:, m] = array, wait
         return out.ravel()
 
     def each(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.repeat(array[s], m + 1)
+        return np.repeat(array[s].astype(np.float64), m + 1)
 
     p_wait = flat(np.broadcast_to(batch.p_pay[s], (n, m)))
     p_wait[m :: m + 1] = batch.p_pay_wait[s]

@@ -68,6 +68,7 @@ class Problem:
 
     @property
     def n_cells(self) -> int:
+        """Number of cells that some row covers."""
         return self.rows.table.cover.shape[1]
 
     def sample(self, every: int) -> Problem:

@@ -15,7 +15,7 @@ from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ContractError, sample_ids
 from contactopt.plan.allocation import allocate
 from contactopt.plan.capacity_rows import CLOSED, CellMap, map_cells
-from contactopt.plan.capacity_table import read_capacity
+from contactopt.plan.capacity_table import capacity_table
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.draw import build_tree, draw, seed_of
 from contactopt.plan.identity import decision_ids, default_batch_id
@@ -79,7 +79,7 @@ def rank(
     pools = pools or {}
     _check_ids(batch)
     known = {*pools, *batch.pools, *batch.actions.channels}
-    table = read_capacity(capacity, known)
+    table = capacity_table(capacity, known)
     version = policy_version or batch.meta.get("policy_version") or policy.version
     if batch_id is None:
         batch_id = default_batch_id(batch, table, version, random_state)

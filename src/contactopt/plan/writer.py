@@ -1,9 +1,9 @@
 """Plan and log on disk: whole or not at all, and the same bytes each time.
 
-    folder/plan.parquet, plan.csv                      the plan to execute (of the newest batch)
-    folder/decisions/<batch_id>.parquet                one row per customer
-    folder/decision_actions/<batch_id>-00000.parquet   one row per considered action, in blocks
-    folder/batches/<batch_id>.parquet                  one row; written last, it makes the batch count
+    folder/plan.parquet, plan.csv                     the plan to execute (of the newest batch)
+    folder/decisions/<batch_id>.parquet               one row per customer
+    folder/decision_actions/<batch_id>-00000.parquet  one row per considered action, in blocks
+    folder/batches/<batch_id>.parquet                 one row, written last: the batch counts
 
 All files are made in a temporary folder beside their places and then moved. A crash in between
 leaves no row in batches/, so readers do not see the batch, and writing it again completes it.
@@ -11,7 +11,6 @@ leaves no row in batches/, so readers do not see the batch, and writing it again
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def write_plan(plan: ContactPlan, folder: Path) -> Path:
         for path in _write_all(plan, scratch):
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(scratch / path, place)
+            (scratch / path).replace(place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -108,10 +108,23 @@ def _plain_table(frame: pd.DataFrame):
     """Return an arrow table with plain text columns and nothing about pandas in it."""
     import pyarrow as pa
 
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    text = (pa.types.is_large_string, pa.types.is_null)
-    fields = [f.with_type(pa.string()) if any(t(f.type) for t in text) else f for f in table.schema]
-    return table.cast(pa.schema(fields))
+    return pa.table({name: _column(frame[name]) for name in frame.columns})
+
+
+def _column(given: pd.Series):
+    """Return one column: instants as UTC microseconds, words as plain or dictionary text."""
+    import pyarrow as pa
+
+    if isinstance(given.dtype, pd.DatetimeTZDtype):
+        utc = given.dt.tz_convert(None).to_numpy().view("int64")
+        absent = utc == NO_INSTANT
+        return pa.array(utc, mask=absent).cast(pa.timestamp("us", "UTC"))
+    if isinstance(given.dtype, pd.StringDtype):
+        return pa.array(given.to_numpy(dtype=object, na_value=None), pa.string())
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        words = pa.array(list(given.cat.categories), pa.string())
+        return pa.DictionaryArray.from_arrays(given.cat.codes.to_numpy(), words)
+    return pa.array(given)
 
 
 def _to_parquet(frame: pd.DataFrame, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,9 @@ class Exploration(Protocol):
     """A concave regulariser R: probabilities maximise <p, m> + tau w_i R(p)."""
 
     #: word in the strategy file
-    name: str
+    name: ClassVar[str]
     #: code of the compiled kernel
-    method: int
+    method: ClassVar[int]
 
     def probabilities(
         self, value: Floats, spread: Floats, mask: Mask, *, tau: float, floor: float = 0.0

@@ -90,23 +90,19 @@ def _solve(method, k0, size, value, usage, cell, price, t, gap, q):
 
 
 @compiled(fastmath=_FAST)
+def _take_outer(curv, pull, touched, n_touched, scale):
+    """Take scale x pull pull' off the curvature, for the cells that were touched."""
+    for a in range(n_touched):
+        ga = scale * pull[touched[a]]
+        for b in range(n_touched):
+            curv[touched[a], touched[b]] -= ga * pull[touched[b]]
+
+
+@compiled(fastmath=_FAST)
 def dual_pass(
-    method,
-    tau,
-    starts,
-    value,
-    usage,
-    cell,
-    weight,
-    room,
-    price,
-    chunk,
-    first,
-    last,
-    sums,
-    use,
-    curv,
-):
+    method, tau, starts, value, usage, cell, weight, room, price, chunk, first, last,
+    sums, use, curv
+):  # fmt: skip
     """Sum value, dual, bound, usage and curvature of the chunks ``first`` to ``last``.
 
     ``sums[c] = (sum r <q, m>, sum r max_q {<q, s> + t R(q)}, sum r max_a s)``, ``use[c, cell]``
@@ -154,10 +150,7 @@ def dual_pass(
                     n_touched += 1
                     pull[b] = 0.0
                 pull[b] += h * u
-            for a in range(n_touched):
-                ga = r * pull[touched[a]] / all_h
-                for b in range(n_touched):
-                    curv[c, touched[a], touched[b]] -= ga * pull[touched[b]]
+            _take_outer(curv[c], pull, touched, n_touched, r / all_h)
             sums[c, 0] += r * gained
             sums[c, 1] += r * dual
             sums[c, 2] += r * best

@@ -33,7 +33,7 @@ class LogBarrier:
     >>> import numpy as np
     >>> value, sd = np.array([[2.0, 1.0]]), np.array([[1.0, 1.0]])
     >>> LogBarrier().probabilities(value, sd, np.array([[True, True]]), tau=0.1).round(3)
-    array([[0.854, 0.094, 0.052]])
+    array([[0.863, 0.09 , 0.047]])
     >>> LogBarrier().probabilities(value, sd, np.array([[False, True]]), tau=0.1).round(3)
     array([[0.   , 0.905, 0.095]])
     """

@@ -12,6 +12,7 @@ from contactopt.compliance import Verdict
 from contactopt.config import StrategyConfig
 from contactopt.contracts import ActionSpace, ScoredBatch
 from contactopt.journal import JournalView
+from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
 from contactopt.models.attempt_history import attempt_history, recent_touches
 from contactopt.policy.pools import assign_pools
 from contactopt.policy.value import action_values, discount_factor
@@ -26,11 +27,11 @@ _NO_STAGE = "current"
 class ScoringModels(Protocol):
     """The fitted parts that scoring asks, whoever fitted them."""
 
-    payment: object
-    amount: object
-    reach: object
-    effect: object
-    harm: object
+    payment: PaymentModel
+    amount: AmountModel
+    reach: ReachModel
+    effect: EffectModel
+    harm: HarmModel
 
 
 def score_block(
@@ -60,10 +61,10 @@ def score_block(
         n customers by m actions; empty for an empty block.
     """
     actions = config.action_space
-    p_wait = np.asarray(models.payment.predict_proba(features))[:, 1]  # type: ignore[attr-defined]
-    amount = _bounded_amount(models.amount.predict(features), view)  # type: ignore[attr-defined]
+    p_wait = models.effect.predict_wait(models.payment.predict_proba(features)[:, 1])
+    amount = _bounded_amount(models.amount.predict(features), view)
     reach = _reach(view, features, models, verdict, actions)
-    gain, gain_sd = _gain(models, p_wait, actions)
+    effect = models.effect.predict(p_wait, actions)
     pressure = recent_touches(view)
     harm = _harm(models, pressure, actions, config)
     cost = _unit_costs(config, actions)
@@ -73,8 +74,8 @@ def score_block(
         reach=reach.probability,
         reach_sd=reach.spread,
         p_pay_wait=p_wait,
-        gain=gain,
-        gain_sd=gain_sd,
+        gain=effect.gain,
+        gain_sd=effect.spread,
         amount=amount,
         margin=margin,
         cost=np.broadcast_to(cost, shape),
@@ -119,7 +120,7 @@ def score_block(
         slot_start=verdict.slot_start,
         start_before=verdict.start_before,
         debt=verdict.debt,
-        debt_ids=view.debt_ids,
+        debt_ids=view.debts["debt_id"].to_numpy(dtype=object),
         other_debts=verdict.other_debts,
         contact_point=verdict.contact_point,
         contact_point_ids=view.points["contact_point_id"].to_numpy(dtype=object),
@@ -160,7 +161,7 @@ def _reach(
 ):
     quality = view.points["quality_share"].to_numpy(dtype=np.float64)
     used = np.append(quality, np.nan)[verdict.contact_point]
-    return models.reach.predict(  # type: ignore[attr-defined]
+    return models.reach.predict(
         np.arange(len(view.customer_ids)),
         actions,
         history=attempt_history(view),
@@ -176,17 +177,22 @@ def _unit_costs(config: StrategyConfig, actions: ActionSpace) -> Floats:
 
 def _margin(view: JournalView, verdict: Verdict, config: StrategyConfig) -> Floats:
     """Margin of the named debt; the strategy's where the debt has none of its own."""
-    own = view.debts["margin_share"].fillna(config.objective.margin_share)
-    by_code = np.full(len(view.debt_ids) + 1, config.objective.margin_share)
-    by_code[view.debts["debt"].to_numpy(dtype=np.int64)] = own.to_numpy(dtype=np.float64)
-    if (by_code == by_code[0]).all():
-        return np.broadcast_to(by_code[:1], verdict.debt.shape)
-    return by_code[verdict.debt]
+    default = config.objective.margin_share
+    own = view.debts["margin_share"].fillna(default).to_numpy(dtype=np.float64)
+    by_row = np.append(own, default)
+    if (by_row == default).all():
+        return np.broadcast_to(by_row[-1:], verdict.debt.shape)
+    return by_row[verdict.debt]
 
 
 def _of_named_debt(view: JournalView, verdict: Verdict, column: str) -> npt.NDArray[np.object_]:
-    by_code = np.full(len(view.debt_ids) + 1, None, dtype=object)
-    by_code[view.debts["debt"].to_numpy(dtype=np.int64)] = view.debts[column].astype(object)
-    if not any(p for p in by_code):
-        return np.broadcast_to(by_code[-1:], verdict.debt.shape)
-    return by_code[verdict.debt]
+    by_row = np.append(view.debts[column].to_numpy(dtype=object), None)
+    return by_row[verdict.debt]
+
+
+def _harm(models: ScoringModels, pressure: Floats, actions: ActionSpace, config: StrategyConfig):
+    harm = models.harm.predict(pressure, actions)
+    objective = config.objective
+    return harm.complaint * objective.cost_per_complaint + (
+        harm.opt_out * objective.cost_per_opt_out
+    )

@@ -12,7 +12,7 @@ from contactopt.simulation.money import Reversals, draw_amount, pay
 from contactopt.simulation.record import OUTCOME_CODE, Recorder
 from contactopt.simulation.response import (
     BOT,
-    CALLS,
+    IS_CALL,
     LETTER,
     VISIT,
     ContactMix,
@@ -64,6 +64,9 @@ _FINDS_DEAD = tuple(OUTCOME_CODE[w] for w in ("invalid", "wrong_number", "bounce
 #: days a hold of an outcome lasts (None: for good)
 _HOLD_DAYS = {"dispute": 30, "hardship": 60, "vulnerable": None}
 _MACHINE_OPEN_SHARE = 0.10
+_EMAIL = WORLD_CHANNELS.index("email")
+#: what an attempt comes to; `NOT_REACHED` sorts after all contacts
+PAID, PROMISED, PLANNED, TALK, NOT_REACHED = 0, 1, 2, 3, 9
 
 
 @dataclasses.dataclass(slots=True)
@@ -109,9 +112,9 @@ def carry_out(
     turn = _turn(attempts.customer)
     for k in range(int(turn.max(initial=-1)) + 1):
         shifted = (u + 0.6180339887498949 * k) % 1.0 if k else u
-        for channel in np.unique(attempts.channel[turn == k]):
-            some = attempts.of((turn == k) & (attempts.channel == channel))
-            paid.append(_channel(state, record, reversals, some, int(channel), shifted, touched_s))
+        some = attempts.of(turn == k)
+        some = some.of(np.argsort(some.channel, kind="stable"))
+        paid.append(_one_each(state, record, reversals, some, shifted, touched_s))
     rows = attempts.customer
     np.add.at(state.load, rows, 1.0)
     state.last_touch[rows] = state.day
@@ -128,27 +131,25 @@ def _turn(customer: np.ndarray) -> np.ndarray:
     return turn
 
 
-def _channel(
+def _one_each(
     state: State,
     record: Recorder,
     reversals: Reversals,
     some: Attempts,
-    channel: int,
     u: np.ndarray,
     touched_s: np.ndarray,
 ) -> np.ndarray:
-    """Attempts through one channel, at most one per customer; return who paid at once."""
-    rows = some.customer
+    """Attempts on different customers; return who paid at once."""
+    rows, channel = some.customer, some.channel
     point = np.where(some.point >= 0, some.point, default_point(state, rows, channel))
     p = reach(state, rows, channel, some.hour, point)
     mix = contact_mix(state, rows, channel)
     reached = u[0, rows] < p
     step = np.cumsum([mix.paid, mix.promise, mix.plan], axis=0)
-    v = u[1, rows]
-    kind = np.where(reached, (v >= step).sum(axis=0), 9)  # 0 paid, 1 promise, 2 plan, 3 talk
+    kind = np.where(reached, (u[1, rows] >= step).sum(axis=0), NOT_REACHED)
     outcome = _outcome(state, rows, channel, point, p, kind, u)
     complains, opts_out = _harmed(state, rows, channel, point, u)
-    outcome = _harm_outcome(outcome, channel, complains, opts_out, kind, reached)
+    outcome = _harm_outcome(outcome, channel, complains, opts_out, kind)
     start_s = _start_second(some.hour, u[2, rows])
     wait_s, duration_s = _timing(channel, reached, u[3, rows], start_s)
     started = state.clock.instant_us(state.day, state.people.zone[rows], start_s)
@@ -163,7 +164,7 @@ def _channel(
         started_us=started,
         outcome=outcome,
         outcome_us=known,
-        responded=reached & (channel not in CALLS),
+        responded=reached & ~IS_CALL[channel],
         point=point,
         template=some.template,
         decision=some.decision,
@@ -173,14 +174,14 @@ def _channel(
     after_s = start_s + wait_s + duration_s
     touched_s[rows] = np.maximum(touched_s[rows], after_s)
     _consequences(state, record, rows, channel, outcome, complains, opts_out, known)
-    _talk(state, rows[kind == 3], channel, mix.jump[kind == 3])
-    _promises(state, record, rows, channel, kind, mix, touch, known, u)
+    talks = kind == TALK
+    _talk(state, rows[talks], channel[talks], mix.jump[talks])
+    _promises(state, record, rows, kind, mix, touch, known, u)
     _events(record, channel, touch, outcome, started, known, reached, u[4, rows])
-    pays = rows[kind == 0]
+    pays = rows[kind == PAID]
     amount = draw_amount(state, pays, u[5:7])
-    pay(state, record, reversals, pays, state.lead[pays], amount, after_s[kind == 0] + 60, u[7])
-    if channel in CALLS:
-        state.last_talk[rows[reached]] = state.day
+    pay(state, record, reversals, pays, state.lead[pays], amount, after_s[kind == PAID] + 60, u[7])
+    state.last_talk[rows[reached & IS_CALL[channel]]] = state.day
     dead = np.isin(outcome, _FINDS_DEAD) & (point >= 0)
     if dead.any():
         state.known_dead[point[dead]] = True
@@ -198,42 +199,58 @@ def _pick(words: tuple[tuple[str, float], ...], u: np.ndarray) -> np.ndarray:
 def _outcome(
     state: State,
     rows: np.ndarray,
-    channel: int,
+    channel: np.ndarray,
     point: np.ndarray,
     p: np.ndarray,
     kind: np.ndarray,
     u: np.ndarray,
 ) -> np.ndarray:
     """Outcome code of each attempt before harm is considered."""
-    word = WORLD_CHANNELS[channel]
     v = u[8, rows]
     none = point < 0
     alive = ~none & (state.points.alive[np.maximum(point, 0)] if len(state.points.alive) else none)
-    if channel in CALLS:
+    outcome = np.zeros(len(rows), np.int64)
+    for code in np.unique(channel):
+        at = np.flatnonzero(channel == code)
+        outcome[at] = _outcome_alive(state, rows[at], int(code), p[at], kind[at], v[at], u[0])
+        gone = at[~alive[at]]
+        word = WORLD_CHANNELS[code]
+        table = _DEAD_CALL if IS_CALL[code] else _DEAD_DIGITAL.get(word, _DEAD_MESSAGE)
+        outcome[gone] = _pick(table, v[gone])
+    return np.where(none, OUTCOME_CODE["unreachable"], outcome)
+
+
+def _outcome_alive(
+    state: State,
+    rows: np.ndarray,
+    channel: int,
+    p: np.ndarray,
+    kind: np.ndarray,
+    v: np.ndarray,
+    u_reach: np.ndarray,
+) -> np.ndarray:
+    """Outcome codes of attempts through one channel on points that live."""
+    if IS_CALL[channel]:
         got = _pick(_TALK_CALL, v)
         final = ("paid", "promise", "plan_agreed")
         missed = np.where(state.latent.blocks[rows], _pick(_BLOCKED, v), _pick(_NOT_THROUGH, v))
         if channel == VISIT:
             missed = np.full(len(rows), OUTCOME_CODE["no_answer"])
         # somebody else picks up where the line was answered but not by the customer
-        answered = u[0, rows] < p / state.preset.right_party_share
+        answered = u_reach[rows] < p / state.preset.right_party_share
         missed = np.where(answered, OUTCOME_CODE["third_party"], missed)
-        gone = _pick(_DEAD_CALL, v)
     else:
-        got = _pick(_TALK_DIGITAL[word], v)
+        got = _pick(_TALK_DIGITAL[WORLD_CHANNELS[channel]], v)
         final = ("paid_online", "replied", "replied")
-        lost = u[0, rows] > 1 - state.preset.undelivered_share
+        lost = u_reach[rows] > 1 - state.preset.undelivered_share
         missed = np.where(lost, OUTCOME_CODE["undelivered"], OUTCOME_CODE["delivered"])
-        gone = _pick(_DEAD_DIGITAL.get(word, _DEAD_MESSAGE), v)
-    outcome = np.where(kind == 3, got, missed)
-    for k, name in enumerate(final):
-        outcome = np.where(kind == k, OUTCOME_CODE[name], outcome)
-    outcome = np.where(alive, outcome, gone)
-    return np.where(none, OUTCOME_CODE["unreachable"], outcome)
+    codes = np.array([OUTCOME_CODE[name] for name in final])
+    agreed = codes[np.minimum(kind, len(codes) - 1)]
+    return np.where(kind == TALK, got, np.where(kind < TALK, agreed, missed))
 
 
 def _harmed(
-    state: State, rows: np.ndarray, channel: int, point: np.ndarray, u: np.ndarray
+    state: State, rows: np.ndarray, channel: np.ndarray, point: np.ndarray, u: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     complaint, opt_out = harm(state, rows, channel, point)
     return u[9, rows] < complaint, u[10, rows] < opt_out
@@ -241,21 +258,18 @@ def _harmed(
 
 def _harm_outcome(
     outcome: np.ndarray,
-    channel: int,
+    channel: np.ndarray,
     complains: np.ndarray,
     opts_out: np.ndarray,
     kind: np.ndarray,
-    reached: np.ndarray,
 ) -> np.ndarray:
     """Show harm as the outcome where nothing better was agreed."""
-    if channel in CALLS:
-        stop = (complains | opts_out) & (kind == 3)
-        return np.where(stop, OUTCOME_CODE["asked_to_stop"], outcome)
-    if channel == LETTER:
-        return outcome
-    shown = np.where(opts_out, OUTCOME_CODE["opted_out"], outcome)
-    shown = np.where(complains, OUTCOME_CODE["complained"], shown)
-    return np.where(kind < 3, outcome, shown)
+    spoken = IS_CALL[channel]
+    message = ~spoken & (channel != LETTER) & (kind >= TALK)
+    stop = spoken & (kind == TALK) & (complains | opts_out)
+    shown = np.where(stop, OUTCOME_CODE["asked_to_stop"], outcome)
+    shown = np.where(message & opts_out, OUTCOME_CODE["opted_out"], shown)
+    return np.where(message & complains, OUTCOME_CODE["complained"], shown)
 
 
 def _start_second(hour: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -265,32 +279,31 @@ def _start_second(hour: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 
 def _timing(
-    channel: int, reached: np.ndarray, u: np.ndarray, start_s: np.ndarray
+    channel: np.ndarray, reached: np.ndarray, u: np.ndarray, start_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seconds until the outcome shows beyond the duration, and the duration itself."""
-    n = len(reached)
-    if channel in CALLS:
-        talk = 90 + (420 * u).astype(np.int64)
-        talk = talk // 2 if channel == BOT else talk * (4 if channel == VISIT else 1)
-        return np.zeros(n, np.int64), np.where(reached, talk, 15 + (25 * u).astype(np.int64))
+    talk = 90 + (420 * u).astype(np.int64)
+    talk = np.where(channel == BOT, talk // 2, np.where(channel == VISIT, talk * 4, talk))
+    duration = np.where(reached, talk, 15 + (25 * u).astype(np.int64))
     later = (-3600.0 * 1.5 * np.log1p(-0.999 * u)).astype(np.int64)
-    later = np.minimum(later, 22 * 3600 - start_s)
-    return np.where(reached & (channel != LETTER), np.maximum(later, 20), 8), np.zeros(n, np.int64)
+    later = np.maximum(np.minimum(later, 22 * 3600 - start_s), 20)
+    wait = np.where(reached & (channel != LETTER), later, 8)
+    spoken = IS_CALL[channel]
+    return np.where(spoken, 0, wait), np.where(spoken, duration, 0)
 
 
-def _talk(state: State, rows: np.ndarray, channel: int, jump: np.ndarray) -> None:
+def _talk(state: State, rows: np.ndarray, channel: np.ndarray, jump: np.ndarray) -> None:
     """Add the intensity of contacts that talked or were read; letters arrive later."""
-    if channel == LETTER:
-        state.post[-1, rows] += jump
-    else:
-        state.effect[rows, channel] += jump
+    by_post = channel == LETTER
+    state.post[-1, rows[by_post]] += jump[by_post]
+    state.effect[rows[~by_post], channel[~by_post]] += jump[~by_post]
 
 
 def _consequences(
     state: State,
     record: Recorder,
     rows: np.ndarray,
-    channel: int,
+    channel: np.ndarray,
     outcome: np.ndarray,
     complains: np.ndarray,
     opts_out: np.ndarray,
@@ -299,9 +312,9 @@ def _consequences(
     """Holds and revocations that an attempt brings about."""
     stop = rows[complains]
     state.held_until[stop] = NEVER
-    stop_code = 0 if channel in CALLS else 9
+    code = np.where(IS_CALL[channel[complains]], 0, 9)
     record.add(
-        "holds", len(stop), customer=stop, kind=stop_code, starts_us=known[complains], ends_us=-1
+        "holds", len(stop), customer=stop, kind=code, starts_us=known[complains], ends_us=-1
     )
     for code, (word, days) in enumerate(_HOLD_DAYS.items(), start=1):
         hit = outcome == OUTCOME_CODE[word]
@@ -310,10 +323,10 @@ def _consequences(
         state.held_until[whom] = np.maximum(state.held_until[whom], until)
         ends = -1 if days is None else known[hit] + days * 86_400_000_000
         record.add("holds", len(whom), customer=whom, kind=code, starts_us=known[hit], ends_us=ends)
-    out = rows[opts_out]
-    state.opted_out[out, channel] = True
+    out, through = rows[opts_out], channel[opts_out]
+    state.opted_out[out, through] = True
     record.add(
-        "consents", len(out), customer=out, channel=channel, status=-1, changed_us=known[opts_out]
+        "consents", len(out), customer=out, channel=through, status=-1, changed_us=known[opts_out]
     )
 
 
@@ -321,7 +334,6 @@ def _promises(
     state: State,
     record: Recorder,
     rows: np.ndarray,
-    channel: int,
     kind: np.ndarray,
     mix: ContactMix,
     touch: np.ndarray,
@@ -329,8 +341,8 @@ def _promises(
     u: np.ndarray,
 ) -> None:
     """Write promises and plans and draw which will be kept, and on which day."""
-    pick = (kind == 1) | (kind == 2)
-    whom, is_plan = rows[pick], kind[pick] == 2
+    pick = (kind == PROMISED) | (kind == PLANNED)
+    whom, is_plan = rows[pick], kind[pick] == PLANNED
     if not len(whom):
         return
     payday, named = promise_delay_shares(state, whom)
@@ -377,7 +389,7 @@ def _promises(
 
 def _events(
     record: Recorder,
-    channel: int,
+    channel: np.ndarray,
     touch: np.ndarray,
     outcome: np.ndarray,
     started: np.ndarray,
@@ -386,26 +398,22 @@ def _events(
     u: np.ndarray,
 ) -> None:
     """Digital events: delivery of what was answered, the answer, and openings by machines."""
-    if channel in CALLS or channel == LETTER:
-        return
-    word = WORLD_CHANNELS[channel]
-    shown = reached | np.isin(outcome, [OUTCOME_CODE["opted_out"], OUTCOME_CODE["complained"]])
-    delivered = OUTCOME_CODE["delivered"]
-    n = int(shown.sum())
+    message = ~IS_CALL[channel] & (channel != LETTER)
+    shown = reached | np.isin(outcome, (OUTCOME_CODE["opted_out"], OUTCOME_CODE["complained"]))
+    by_machine = (channel == _EMAIL) & (outcome == OUTCOME_CODE["delivered"])
+    by_machine &= u < _MACHINE_OPEN_SHARE
+    answered = np.flatnonzero(message & shown)
+    opened = np.flatnonzero(by_machine)
+    which = np.concatenate([answered, answered, opened])
+    n, m = len(answered), len(opened)
+    delivered = np.full(n, OUTCOME_CODE["delivered"])
     record.add(
-        "touch_events", n, touch=touch[shown], us=started[shown] + 4_000_000, event=delivered,
-        machine=False,
+        "touch_events",
+        len(which),
+        touch=touch[which],
+        us=np.concatenate(
+            [started[answered] + 4_000_000, known[answered], started[opened] + 6_000_000]
+        ),
+        event=np.concatenate([delivered, outcome[answered], np.full(m, OUTCOME_CODE["opened"])]),
+        machine=np.arange(len(which)) >= 2 * n,
     )
-    record.add(
-        "touch_events", n, touch=touch[shown], us=known[shown], event=outcome[shown], machine=False
-    )
-    if word == "email":
-        by_machine = (outcome == delivered) & (u < _MACHINE_OPEN_SHARE)
-        record.add(
-            "touch_events",
-            int(by_machine.sum()),
-            touch=touch[by_machine],
-            us=started[by_machine] + 6_000_000,
-            event=OUTCOME_CODE["opened"],
-            machine=True,
-        )

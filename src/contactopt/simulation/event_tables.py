@@ -18,7 +18,7 @@ from contactopt.simulation.presets import WORLD_CHANNELS
 from contactopt.simulation.record import Recorder
 from contactopt.simulation.state import NEVER, State
 
-__all__ = ["EVENT_TABLES", "event_table"]
+__all__ = ["EVENT_TABLES", "earlier_snapshots", "event_table"]
 
 _CHANNELS = (*WORLD_CHANNELS, "portal")
 _HANDLED = ("agent", "bot", "automated", "customer")
@@ -68,6 +68,15 @@ def event_table(
     rows = _by_customer(rows, name, record)
     builder = globals()[f"_{name}"]
     return builder(rows, state, foreign) if name == "touches" else builder(rows, state)
+
+
+def earlier_snapshots(state: State, record: Recorder, entered_on: int) -> pd.DataFrame:
+    """Return the snapshots of day 0 of debts that entered on a day."""
+    rows = record.columns("debt_snapshots", upto=len(state.debts.customer))
+    if rows is None:
+        return pd.DataFrame()
+    new = state.debts.entry[rows["debt"]] == entered_on
+    return _debt_snapshots({name: values[new] for name, values in rows.items()}, state)
 
 
 def _by_customer(

@@ -65,7 +65,7 @@ def decay(preset: Preset) -> np.ndarray:
 
 def effect_intensity(state: State, rows: np.ndarray, ahead: int) -> np.ndarray:
     """Intensity that past contacts still add ``ahead`` days from now; shape of ``rows``."""
-    left = decay(state.preset) ** ahead
+    left = (decay(state.preset) ** ahead).astype(np.float32)
     total = state.effect[rows] @ left
     for arrives in range(1, min(ahead, len(state.post) - 1) + 1):
         total = total + state.post[arrives, rows] * decay(state.preset)[LETTER] ** (ahead - arrives)

@@ -10,7 +10,7 @@ from contactopt.simulation.contacts import Attempts
 from contactopt.simulation.population import LANGUAGES
 from contactopt.simulation.presets import WORLD_CHANNELS
 from contactopt.simulation.record import Recorder
-from contactopt.simulation.response import CALLS, LETTER, default_point
+from contactopt.simulation.response import IS_CALL, LETTER, default_point
 from contactopt.simulation.state import State
 
 __all__ = ["DECIDED_S", "TEMPLATE_CHANNELS", "decide", "template_name"]
@@ -24,6 +24,7 @@ _TEN = 10
 TEMPLATE_CHANNELS = ("call_bot", "sms", "whatsapp", "email", "letter")
 _CLOSED_DAYS = ((12, 25), (1, 1))
 _LISBON = 5
+_SCORE_LOW, _SCORE_RANGE = 480.0, 200.0
 
 
 def template_name(code: int) -> str:
@@ -33,16 +34,18 @@ def template_name(code: int) -> str:
     return f"{TEMPLATE_CHANNELS[channel]}-{LANGUAGES[language]}-{'ab'[variant]}"
 
 
-def decide(state: State, record: Recorder, u: np.ndarray) -> Attempts:
+def decide(state: State, record: Recorder, score: np.ndarray, u: np.ndarray) -> Attempts:
     """Draw the incumbent's actions of the day and log their probabilities.
 
     Two fifths of the customers are decided on each day but Sundays. Who can be contacted is contacted
-    with a probability that rises with a low age of the debt and past payments (this is what
-    misleads naive learners); channel and hour are drawn independently. Every lawful channel and
-    hour has a positive probability.
+    with a probability that rises with the bureau score, a low age of the debt and past payments
+    (this is what misleads naive learners); channel and hour are drawn independently. Every lawful
+    channel and hour has a positive probability.
 
     Parameters
     ----------
+    score : (n,) float
+        The bureau score of the customers table.
     u : (4, n) float
         Uniforms: contact, channel, hour, template.
     """
@@ -58,7 +61,7 @@ def decide(state: State, record: Recorder, u: np.ndarray) -> Attempts:
     rests |= state.inert[today] | (day - state.last_touch[today] < 2)
     weight = _channel_weights(state, today, ~rests)
     can = weight.sum(axis=1) > 0
-    p_contact = np.where(can, _contact_share(state, today, dpd), 0.0)
+    p_contact = np.where(can, _contact_share(state, today, dpd, score[today]), 0.0)
     contacted = u[0, today] < p_contact
     p_channel = weight / np.where(can, weight.sum(axis=1), 1.0)[:, None]
     edges = np.cumsum(p_channel, axis=1)
@@ -98,14 +101,18 @@ def _channel_weights(state: State, rows: np.ndarray, free: np.ndarray) -> np.nda
     talked = state.day - state.last_talk[rows] <= 7
     for channel in np.flatnonzero(state.preset.incumbent_channels):
         weight[:, channel] *= default_point(state, rows, int(channel)) >= 0
-        if channel in CALLS:
+        if IS_CALL[channel]:
             weight[:, channel] *= ~talked
     return weight
 
 
-def _contact_share(state: State, rows: np.ndarray, dpd: np.ndarray) -> np.ndarray:
+def _contact_share(
+    state: State, rows: np.ndarray, dpd: np.ndarray, score: np.ndarray
+) -> np.ndarray:
+    """Chance to be contacted: likely payers first."""
     low, high = state.preset.incumbent_contact
-    likely = 0.7 * np.exp(-dpd / 60.0) + 0.3 * (state.n_paid[rows] > 0)
+    standing = np.clip((score - _SCORE_LOW) / _SCORE_RANGE, 0.0, 1.0)
+    likely = 0.35 * np.exp(-dpd / 60.0) + 0.2 * (state.n_paid[rows] > 0) + 0.45 * standing
     return low + (high - low) * likely
 
 

@@ -188,7 +188,7 @@ def overnight(
         Uniforms that decide which cured debts miss their next due day.
     """
     preset, debts = state.preset, state.debts
-    state.effect *= decay(preset)
+    state.effect *= decay(preset).astype(np.float32)
     state.load *= 0.5 ** (1.0 / preset.fatigue_half_life_days)
     state.post = np.roll(state.post, -1, axis=0)
     state.post[-1] = 0.0

@@ -156,8 +156,8 @@ class Preset:
     half_life_days: Row = (4.0, 3.0, 3.0, 3.0, 3.5, 2.0, 2.0, 6.0, 5.0)
     #: days until a letter is read (A)
     letter_lag_days: int = 3
-    #: promise per right-party contact 25-45 % early, 10-25 % late (A)
-    promise_share: Row = (0.36, 0.28, 0.17, 0.07)
+    #: promise per right-party contact 25-45 % early, 10-25 % late (A), before fatigue
+    promise_share: Row = (0.52, 0.42, 0.28, 0.12)
     channel_promise: Row = (1.0, 0.75, 0.14, 0.18, 0.05, 0.06, 0.25, 0.0, 1.0)  # A
     type_promise: Row = (1.20, 1.15, 0.45, 0.80, 1.00, 1.20)  # A
     #: kept promises to a person 50-70 % (vendor); to a bot 10 points fewer (after a field study of

@@ -39,13 +39,20 @@ class Recorder:
         """Return how many rows each table has, to be handed to `columns` as ``since``."""
         return dict(self._count)
 
-    def columns(self, table: str, since: int = 0) -> dict[str, np.ndarray] | None:
-        """Return all rows from number ``since`` on, None if there are none."""
-        chunks = [c for c in self._chunks.get(table, []) if c["number"][-1] >= since]
+    def columns(
+        self, table: str, since: int = 0, upto: int | None = None
+    ) -> dict[str, np.ndarray] | None:
+        """Return rows from number ``since`` on and below ``upto``, None if there are none."""
+        end = self._count.get(table, 0) if upto is None else upto
+        chunks = [
+            c
+            for c in self._chunks.get(table, [])
+            if c["number"][-1] >= since and c["number"][0] < end
+        ]
         if not chunks:
             return None
         merged = {name: np.concatenate([c[name] for c in chunks]) for name in chunks[0]}
-        if merged["number"][0] < since:
-            keep = merged["number"] >= since
+        if merged["number"][0] < since or merged["number"][-1] >= end:
+            keep = (merged["number"] >= since) & (merged["number"] < end)
             merged = {name: values[keep] for name, values in merged.items()}
         return merged

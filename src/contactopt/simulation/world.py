@@ -17,7 +17,7 @@ from contactopt.simulation import static_tables, truth
 from contactopt.simulation.clock import WorldClock
 from contactopt.simulation.columns import ids
 from contactopt.simulation.contacts import Attempts, carry_out
-from contactopt.simulation.event_tables import EVENT_TABLES, event_table
+from contactopt.simulation.event_tables import EVENT_TABLES, earlier_snapshots, event_table
 from contactopt.simulation.hazards import MAX_DAYS
 from contactopt.simulation.inbound import draw_inbound
 from contactopt.simulation.incumbent import decide
@@ -153,7 +153,7 @@ class World:
         days = max(0, self.n_days - self.day) if n_days is None else n_days
         for _ in range(days):
             u = self._uniforms()
-            self._advance(decide(self.state, self._record, u[28:32]), u)
+            self._advance(decide(self.state, self._record, self._facts.bureau_score, u[28:32]), u)
             if progress is not None:
                 progress(1)
         return self
@@ -248,6 +248,10 @@ class World:
             source = "touches" if name == "touch_debts" else name
             start = since.get(source, 0)
             out[name] = event_table(name, self.state, self._record, self._foreign, start)
+        # with a debt that is new to us comes the statement of day 0, when nothing was due
+        first = earlier_snapshots(self.state, self._record, entered_on=day)
+        if len(first):
+            out["debt_snapshots"] = pd.concat([first, out["debt_snapshots"]], ignore_index=True)
         return out
 
     def portfolio(self) -> Portfolio:

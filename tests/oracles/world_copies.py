@@ -25,17 +25,28 @@ def copies_of(state: State, rows: np.ndarray, n_copies: int) -> State:
     old = np.repeat(state.debts.starts[who], count) + (
         np.arange(starts[-1]) - np.repeat(starts[:-1], count)
     )
-    debts = Debts(**{f.name: getattr(state.debts, f.name)[old] for f in dataclasses.fields(Debts)
-                     if f.name not in ("customer", "starts")},
-                  customer=np.repeat(np.arange(len(who)), count), starts=starts)
+    debts = Debts(
+        **{
+            f.name: getattr(state.debts, f.name)[old]
+            for f in dataclasses.fields(Debts)
+            if f.name not in ("customer", "starts")
+        },
+        customer=np.repeat(np.arange(len(who)), count),
+        starts=starts,
+    )
     offset = starts[:-1] - state.debts.starts[who]
     matrix = state.points.of_customer[who]
     has = matrix >= 0
     renumbered = np.where(has, np.cumsum(has.ravel()).reshape(has.shape) - 1, -1)
     source = matrix[has]
-    points = Points(**{f.name: getattr(state.points, f.name)[source]
-                       for f in dataclasses.fields(Points) if f.name != "of_customer"},
-                    of_customer=renumbered)
+    points = Points(
+        **{
+            f.name: getattr(state.points, f.name)[source]
+            for f in dataclasses.fields(Points)
+            if f.name != "of_customer"
+        },
+        of_customer=renumbered,
+    )
     points.customer = np.nonzero(has)[0]
     new = copy.copy(state)
     for field in dataclasses.fields(State):
@@ -55,7 +66,9 @@ def copies_of(state: State, rows: np.ndarray, n_copies: int) -> State:
 
 
 def _take(record, who):
-    return type(record)(**{f.name: getattr(record, f.name)[who] for f in dataclasses.fields(record)})
+    return type(record)(
+        **{f.name: getattr(record, f.name)[who] for f in dataclasses.fields(record)}
+    )
 
 
 def lived_value(
@@ -87,11 +100,16 @@ def lived_value(
     net *= objective.margin_share
     if channel is not None:
         net -= state.preset.unit_cost[channel]
-        for table, cost in (("holds", objective.cost_per_complaint), ("consents", objective.cost_per_opt_out)):
+        for table, cost in (
+            ("holds", objective.cost_per_complaint),
+            ("consents", objective.cost_per_opt_out),
+        ):
             harm = record.columns(table)
             if harm is not None:
                 is_harm = np.isin(harm["kind"], (0, 9)) if table == "holds" else True
-                np.add.at(net, harm["customer"], -cost * np.broadcast_to(is_harm, len(harm["customer"])))
+                np.add.at(
+                    net, harm["customer"], -cost * np.broadcast_to(is_harm, len(harm["customer"]))
+                )
     return net
 
 

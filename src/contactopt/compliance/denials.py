@@ -1,0 +1,246 @@
+"""All denials of a block: one bit per rule for every row and action, and when each ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.compliance.block import INDEFINITE, NEVER, Block
+from contactopt.compliance.counting import TimedDenial, timed_denials
+from contactopt.compliance.consents import consent_state
+from contactopt.compliance.fact_table import FactIndex, Facts
+from contactopt.compliance.facts import collect_facts
+from contactopt.compliance.holds import local_window_mask
+from contactopt.compliance.points import PointChoice, choose_points
+from contactopt.compliance.templates import NONE_FITS, choose_templates
+from contactopt.compliance.timing import Clock, Times
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.errors import RulePackError
+from contactopt.journal.local_time import HOUR_US, local_day
+
+__all__ = ["Denials"]
+
+Ints = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Denials:
+    """Works out every rule of a block and keeps what the verdict needs.
+
+    Parameters
+    ----------
+    block : Block
+    denied : mapping of rule id to customer ids, optional
+        Customers a rule of the pack `house` denies in this batch (shared points).
+
+    Attributes
+    ----------
+    bits : uint64 array, shape (words, n_rows, m)
+    release : int64 array, shape (n_rows, m)
+        Latest release of the rules that deny, hours left out; `INDEFINITE` without an end.
+    before : int64 array, shape (n_rows, m)
+        Exclusive last instant to start.
+    """
+
+    def __init__(self, block: Block, denied: Mapping[str, Collection[str]] | None = None) -> None:
+        self.block = block
+        self.clock = Clock(block)
+        self.times: Times = self.clock.times()
+        self.index = FactIndex(block)
+        self.start: Ints = self.times.start[self.times.key]
+        self.before: Ints = self.times.before[self.times.key]
+        self.bits: Bits = self.times.closed[:, self.times.key]
+        self.release: Ints = np.full((block.n_rows, block.m), NEVER)
+        self.templates: Ints = choose_templates(block)
+        facts = collect_facts(block, self.index)
+        self.points: PointChoice = choose_points(block, self.index, facts, consent_state(block))
+        self._by_channel(facts, denied or {})
+        self._passing_facts(facts)
+        for timed in timed_denials(block, self.points.point, self.start):
+            self._timed(timed)
+        self._expiring()
+        self._only_effective()
+        self._missing_slots()
+
+    # ---- denials of a whole channel -------------------------------------------------------------
+
+    def _by_channel(self, facts: Facts, denied: Mapping[str, Collection[str]]) -> None:
+        """Points, templates, the batch's own denials, and facts in force all through."""
+        block = self.block
+        bits = self.points.denied.copy()
+        bits |= np.where(
+            self.templates == NONE_FITS, self._bits_of("template:none"), np.uint64(0)
+        )
+        for rule_id, customers in denied.items():
+            mark = np.isin(block.view.customer_ids, np.asarray(sorted(customers), dtype=object))
+            bits |= np.where(mark[block.customer][:, None], self._bits_of_rule(rule_id), np.uint64(0))
+        release = np.where((bits != 0).any(axis=0), INDEFINITE, NEVER)
+        fact, row = self._rows(facts.take(self._through(facts)))
+        if len(row):
+            order = np.argsort(row, kind="stable")
+            fact, row = fact.take(order), row[order]
+            hit = self.index.bits[:, fact.name, block.rule_set[row]]
+            hit &= np.where(_reached(fact, block), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0))
+            start = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+            bits[:, row[start]] |= np.bitwise_or.reduceat(hit, start, axis=1)
+            ends = np.where((hit != 0).any(axis=0), fact.end[:, None], NEVER)
+            release[row[start]] = np.maximum(release[row[start]], np.maximum.reduceat(ends, start))
+        self.bits |= bits[:, :, block.channel_of]
+        np.maximum(self.release, release[:, block.channel_of], out=self.release)
+
+    def _bits_of(self, fact: str) -> Bits:
+        """Bits of a fact per row and channel, shape (words, n_rows, channels)."""
+        return self.index.bits[:, self.index.of(fact)][:, self.block.rule_set]
+
+    def _bits_of_rule(self, rule_id: str) -> Bits:
+        ids = [r.id for r in self.block.rules]
+        if rule_id not in ids:
+            if self.block.n_rows == 0:
+                return np.zeros((self.block.n_words, 0, 1), dtype=np.uint64)
+            raise RulePackError(f"no rule {rule_id!r} is loaded", hint="see rules.summary()")
+        word, bit = self.block.bit(ids.index(rule_id))
+        out = np.zeros((self.block.n_words, 1, 1), dtype=np.uint64)
+        out[word] = bit
+        return out
+
+    def _plain(self, facts: Facts) -> Bools:
+        return (facts.point < 0) & (facts.place < 0)
+
+    def _through(self, facts: Facts) -> Bools:
+        """In force all through the window, whatever the hour."""
+        w = self.block.window
+        spared = facts.spare_to > facts.spare_from
+        steady = (facts.start <= w.begin_us) & (facts.end >= w.end_us)
+        return self._plain(facts) & steady & (facts.local_window < 0) & ~spared
+
+    def _rows(self, facts: Facts) -> tuple[Facts, Ints]:
+        """One entry per row that a fact reaches."""
+        one = np.flatnonzero(facts.row >= 0)
+        all_of = np.flatnonzero(facts.row < 0)
+        source, rows = self.block.rows_of(facts.customer[all_of])
+        return (
+            facts.take(np.concatenate([one, all_of[source]])),
+            np.concatenate([facts.row[one], rows]),
+        )
+
+    # ---- facts that begin, end or pause inside the window ------------------------------------------
+
+    def _passing_facts(self, facts: Facts) -> None:
+        block, w = self.block, self.block.window
+        inside = (facts.start < w.end_us) & (facts.end > w.begin_us)
+        fact, row = self._rows(facts.take(self._plain(facts) & inside & ~self._through(facts)))
+        if len(row) == 0:
+            return
+        s = self.start[row]
+        channel = block.channel_of
+        hit = _reached(fact, block)[:, channel]
+        soon = hit & (fact.start[:, None] > s) & (s != NO_INSTANT)
+        hit &= (s >= fact.start[:, None]) & (s < fact.end[:, None])
+        hit &= self._in_local_window(fact, row)
+        spare_channel = (fact.spare_channels[:, None] >> channel.astype(np.uint64)) & np.uint64(1) > 0
+        spare_from, spare_to = fact.spare_from[:, None], fact.spare_to[:, None]
+        hit &= ~(spare_channel & (s >= spare_from) & (s < spare_to))
+        end = np.where(
+            spare_channel & (s < spare_from) & (spare_to > spare_from), spare_from, fact.end[:, None]
+        )
+        bits = self.index.bits[:, fact.name, block.rule_set[row]][:, :, channel]
+        binds = (bits != 0).any(axis=0)
+        bits = np.where(hit, bits, np.uint64(0))
+        end = np.where((bits != 0).any(axis=0), end, NEVER)
+        cap = np.where(soon & binds, fact.start[:, None], INDEFINITE)
+        cap = np.where(binds & spare_channel & (s < spare_to), np.minimum(cap, spare_to), cap)
+        order = np.argsort(row, kind="stable")
+        first = np.flatnonzero(np.append(True, row[order][1:] != row[order][:-1]))
+        at = row[order][first]
+        self.bits[:, at] |= np.bitwise_or.reduceat(bits[:, order], first, axis=1)
+        self.release[at] = np.maximum(self.release[at], np.maximum.reduceat(end[order], first))
+        self.before[at] = np.minimum(self.before[at], np.minimum.reduceat(cap[order], first))
+
+    def _in_local_window(self, fact: Facts, row: Ints) -> Bools:
+        """Whether each start lies in the fact's local window; facts without one: yes."""
+        inside = np.ones((len(row), self.block.m), dtype=bool)
+        named = np.flatnonzero(fact.local_window >= 0)
+        key = self.times.key[row[named]]
+        _, zone_set, _ = self.clock.keys
+        span = len(self.times.start)
+        for pair in np.unique(fact.local_window[named] * span + key):
+            code, k = int(pair // span), int(pair % span)
+            at = named[(fact.local_window[named] == code) & (key == k)]
+            zones = self.block.places.zone_sets[zone_set[k]]
+            inside[at] = local_window_mask(fact.windows[code], self.times.start[k], zones)
+        return inside
+
+    # ---- counting rules, expiring consent, effective dates ------------------------------------------
+
+    def _timed(self, timed: TimedDenial) -> None:
+        """Deny starts before the release; rows with plans ahead have their own answer."""
+        block = self.block
+        word, bit = block.bit(timed.rule)
+        rows = np.flatnonzero((timed.until > block.window.begin_us).any(axis=1))
+        rows = np.union1d(rows, timed.rows)
+        if len(rows) == 0:
+            return
+        until = timed.until[rows][:, block.channel_of]
+        hit = (self.start[rows] < until) & (self.start[rows] != NO_INSTANT)
+        hit[np.searchsorted(rows, timed.rows)] = timed.ahead
+        self.bits[word, rows] |= np.where(hit, bit, np.uint64(0))
+        self.release[rows] = np.maximum(self.release[rows], np.where(hit, until, NEVER))
+
+    def _expiring(self) -> None:
+        rows = np.flatnonzero((self.points.until != INDEFINITE).any(axis=1))
+        if len(rows) == 0:
+            return
+        until = self.points.until[rows][:, self.block.channel_of]
+        late = self.start[rows] >= until
+        bits = self.points.expiring[:, rows][:, :, self.block.channel_of]
+        self.bits[:, rows] |= np.where(late, bits, np.uint64(0))
+        self.release[rows] = np.where(late, INDEFINITE, self.release[rows])
+        self.before[rows] = np.minimum(self.before[rows], until)
+
+    def _only_effective(self) -> None:
+        """Lift rules from slots on local dates on which they are not law in any zone."""
+        b = self.block
+        first = int(local_day(b.window.begin_us, "UTC")) - 1
+        days = [date(1970, 1, 1) + timedelta(days=first + i) for i in range(4)]
+        for i, rule in enumerate(b.rules):
+            law = np.array([rule.effective_on(d) for d in days])
+            if law.all():
+                continue
+            word, bit = b.bit(i)
+            in_force = self._in_force(law, first)[self.times.key]
+            self.bits[word] = np.where(in_force, self.bits[word], self.bits[word] & ~bit)
+
+    def _in_force(self, law: Bools, first: int) -> Bools:
+        _, zone_set, _ = self.clock.keys
+        out = np.zeros(self.times.start.shape, dtype=bool)
+        for k in range(len(out)):
+            us = self.times.start[k]
+            for zone in self.block.places.zone_sets[zone_set[k]]:
+                day = np.clip(local_day(us, zone) - first, 0, len(law) - 1)
+                out[k] |= law[day]
+        return out
+
+    def _missing_slots(self) -> None:
+        """A clock hour that does not begin in the window (daylight saving) cannot be used."""
+        zones = np.array([bool(z) for z in self.block.places.zone_sets], dtype=bool)
+        missing = (self.start == NO_INSTANT) & zones[self.block.zone_set][:, None]
+        if missing.any():
+            bits = self._bits_of("slot:none")[:, :, self.block.channel_of]
+            self.bits |= np.where(missing, bits, np.uint64(0))
+
+    @cached_property
+    def allowed(self) -> Bools:
+        """Whether no rule denies, and the slot exists, shape (n_rows, m)."""
+        return ~(self.bits != 0).any(axis=0) & (self.start != NO_INSTANT)
+
+
+def _reached(fact: Facts, block: Block) -> Bools:
+    """Whether a fact reaches each action channel, shape (f, channels)."""
+    shifts = np.arange(len(block.channels), dtype=np.uint64)
+    return (fact.channels[:, None] >> shifts) & np.uint64(1) > 0

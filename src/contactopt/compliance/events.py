@@ -1,0 +1,152 @@
+"""Contacts of the past and plans of earlier batches, in the words of the rules, with local days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.words import touch_words
+from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.journal.local_time import local_day, local_day_start
+
+__all__ = ["Events", "LocalDays"]
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+#: Thursday, 1970-01-01, is day 3 of a week that starts on Monday
+_WEEK_SHIFT = {"MON": 3, "TUE": 2, "WED": 1, "THU": 0, "FRI": 6, "SAT": 5, "SUN": 4}
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Touches and open plans that may count, one entry each.
+
+    Parameters
+    ----------
+    customer, time : int64 arrays, shape (e,)
+    inbound, outbound : bool arrays
+        Both where the direction is not known.
+    ours : bool array
+        On our behalf.
+    planned : bool array
+    channel, outcome : uint64 arrays
+        Rule words as bits; outcome 0 is unknown.
+    medium : int64 array
+        Code of the medium, -1 unknown, -2 self-service.
+    point : int64 array
+        Contact point code, -1 unknown.
+    touch : int64 array
+        Row of the view's touches, -1 for plans.
+    """
+
+    customer: Ints
+    time: Ints
+    inbound: Bools
+    outbound: Bools
+    ours: Bools
+    planned: Bools
+    channel: npt.NDArray[np.uint64]
+    outcome: npt.NDArray[np.uint64]
+    medium: Ints
+    point: Ints
+    touch: Ints
+
+    @classmethod
+    def of(cls, block: Block, oldest_us: int) -> Events:
+        """Collect touches since ``oldest_us`` and every open plan of customers with a zone."""
+        view, config = block.view, block.config
+        touches = view.touches
+        recent = np.flatnonzero(touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us)
+        touches = touches.iloc[recent].reset_index(drop=True)
+        decisions = view.decisions
+        plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
+        slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
+        planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
+        both = pd.concat(
+            [
+                touches[["channel", "outcome", "machine_only"]].astype(object),
+                pd.DataFrame({"channel": plans["channel"].astype(object), "outcome": "unknown", "machine_only": False}, dtype=object),
+            ],
+            ignore_index=True,
+        )
+        channel, outcome, medium = touch_words(both, config)
+        k, p = len(touches), len(plans)
+        direction = np.append(touches["direction"].astype(object).to_numpy(), np.full(p, "outbound"))
+        collector = touches["collector"].astype(object)
+        ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
+        return cls(
+            customer=_join(touches["customer"], plans["customer"]),
+            time=_join(touches["started_us"], planned_at),
+            inbound=direction != "outbound",
+            outbound=direction != "inbound",
+            ours=np.append(ours, np.ones(p, dtype=bool)),
+            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
+            channel=channel,
+            outcome=outcome,
+            medium=medium,
+            point=_join(touches["contact_point"], np.full(p, -1)),
+            touch=np.append(recent, np.full(p, -1)).astype(np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def take(self, keep: Any) -> Events:
+        """Return the events of a mask or of positions."""
+        return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+
+
+def _join(a: Any, b: Any) -> Ints:
+    return np.concatenate([np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)])
+
+
+class LocalDays:
+    """Local day of every event in every candidate zone, and the instants at which days begin.
+
+    Parameters
+    ----------
+    block : Block
+    events : Events
+    reach : int
+        Largest shift in days, either way, that will be asked for.
+    """
+
+    def __init__(self, block: Block, events: Events, reach: int) -> None:
+        self.source, zone = block.in_zones(block.places.zone_set[events.customer])
+        self.starts = np.searchsorted(self.source, np.arange(len(events) + 1))
+        self.zone = zone.codes.astype(np.int64)
+        self.day = local_day(events.time[self.source], zone)
+        self.first = int(self.day.min(initial=0)) - reach - 8
+        span = int(self.day.max(initial=0)) + reach + 9 - self.first if len(self.day) else 1
+        # few zones and days: the instants are looked up, not worked out per event
+        days = self.first + np.arange(span)
+        self.begins = np.stack([local_day_start(days, str(z)) for z in zone.categories] or [days])
+
+    def latest(self, events: Ints, shift: int, week_start: str | None = None) -> Ints:
+        """Return the latest instant over zones at which day + shift begins, per event given.
+
+        With a week start: at which the event's week, and shift days, have passed. `NEVER` for
+        customers without a zone.
+        """
+        return self._edge(events, shift, week_start, np.maximum, NEVER)
+
+    def earliest(self, events: Ints, shift: int, week_start: str | None = None) -> Ints:
+        """Return the earliest instant over zones at which day + shift begins (or the week)."""
+        return self._edge(events, shift, week_start, np.minimum, np.iinfo(np.int64).max)
+
+    def _edge(self, events: Ints, shift: int, week_start: str | None, pick: Any, none: int) -> Ints:
+        out = np.full(len(events), none)
+        count = self.starts[events + 1] - self.starts[events]
+        for rank in range(int(count.max(initial=0))):
+            own = np.flatnonzero(count > rank)
+            pair = self.starts[events[own]] + rank
+            day = self.day[pair]
+            if week_start is not None:
+                day = day - (day + _WEEK_SHIFT[week_start]) % 7
+            out[own] = pick(out[own], self.begins[self.zone[pair], day + shift - self.first])
+        return out

@@ -1,0 +1,261 @@
+"""Which contact point an action would use: the best one that nothing forbids.
+
+Forbidden are dead points, points that are not valid or not the customer's, points under a hold,
+and points without the consent that a rule asks for. Only if no point of a fitting kind is left
+is the channel denied, by the rules that forbid each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.compliance.block import INDEFINITE, NEVER, Block
+from contactopt.compliance.consents import ConsentState, at_point
+from contactopt.compliance.data_tables import table
+from contactopt.compliance.fact_table import FactIndex, Facts
+from contactopt.journal.local_time import local_day, local_day_start
+
+__all__ = ["PointChoice", "choose_points"]
+
+Ints = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PointChoice:
+    """The point of every (row, channel).
+
+    Parameters
+    ----------
+    point : int64 array, shape (n_rows, c)
+        Row of ``view.points``; -1 where none is usable or none is needed.
+    denied : uint64 array, shape (words, n_rows, c)
+        Bits of the rules that leave no point.
+    until : int64 array, shape (n_rows, c)
+        From then on the basis of consent has expired, `INDEFINITE` where it does not.
+    expiring : uint64 array, shape (words, n_rows, c)
+        Bits of the rules that deny from ``until`` on.
+    """
+
+    point: Ints
+    denied: Bits
+    until: Ints
+    expiring: Bits
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Pairs (point row or -1, channel) that fit by kind, with the facts against each."""
+
+    customer: Ints
+    point: Ints
+    channel: Ints
+    facts: Bools
+    names: tuple[str, ...]
+
+
+def choose_points(
+    block: Block, index: FactIndex, facts: Facts, state: ConsentState
+) -> PointChoice:
+    """Choose the point of every row and channel."""
+    found = _candidates(block, facts, state, index)
+    source, row = block.rows_of(found.customer)
+    bits = _fact_bits(block, index, found, source, row)
+    until = np.full(len(source), INDEFINITE)
+    expiring = np.zeros_like(bits)
+    consent = at_point(state, found.customer, found.point, found.channel)
+    for rule in block.of_kind("consent"):
+        _ask_consent(block, rule, found, consent, source, row, bits, until, expiring)
+    return _choose(block, index, found, source, row, bits, until, expiring)
+
+
+def _candidates(
+    block: Block, facts: Facts, state: ConsentState, index: FactIndex
+) -> _Candidates:
+    points = block.view.points
+    kind = points["kind"].astype(object).to_numpy()
+    owner = points["customer"].to_numpy(dtype=np.int64)
+    customer, point, channel = [], [], []
+    for c, name in enumerate(block.channels):
+        kinds = block.config.channel(name).contact_point_kinds or ()
+        if kinds:
+            rows = np.flatnonzero(pd.Series(kind).isin(list(kinds)).to_numpy(dtype=bool))
+            customer.append(owner[rows])
+            point.append(rows)
+        else:
+            customer.append(np.arange(block.n))
+            point.append(np.full(block.n, -1))
+        channel.append(np.full(len(point[-1]), c))
+    joined = [np.concatenate([np.empty(0), *part]).astype(np.int64) for part in (customer, point, channel)]
+    names = tuple(index.names)
+    against = np.zeros((len(joined[0]), len(names)), dtype=bool)
+    _point_facts(block, joined[1], against, index)
+    revoked = state.revoked[joined[0], joined[2]] | state.point_revoked[joined[1], joined[2]]
+    against[:, index.of("consent:revoked")] |= revoked
+    _held(block, facts, joined[0], joined[1], joined[2], against)
+    return _Candidates(*joined, facts=against, names=names)
+
+
+def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
+    points = block.view.points
+    has = point >= 0
+    holder = np.append(points["holder"].astype(object).to_numpy(), None)[point]
+    valid = points["valid"].to_numpy(dtype=bool).copy()
+    if "valid_to_us" in points:  # a point must last through the window
+        ends = points["valid_to_us"].to_numpy(dtype=np.int64)
+        valid &= (ends < 0) | (ends >= block.window.end_us)
+    said = {
+        "point:dead": np.append(points["dead"].to_numpy(dtype=bool), False)[point],
+        "point:invalid": ~np.append(valid, True)[point],
+        "point:third_party": holder == "third_party",
+        "point:unknown_holder": holder == "unknown",
+    }
+    for name, hit in said.items():
+        against[:, index.of(name)] |= hit & has
+
+
+def _held(
+    block: Block, facts: Facts, customer: Ints, point: Ints, channel: Ints, against: Bools
+) -> None:
+    """Holds of one point or of a place, in force at any time of the window."""
+    here = (facts.point >= 0) | (facts.place >= 0)
+    here &= (facts.start < block.window.end_us) & (facts.end > block.window.begin_us)
+    at = np.flatnonzero(here)
+    if len(at) == 0:
+        return
+    points = block.view.points
+    code = np.append(points["contact_point"].to_numpy(dtype=np.int64), -2)[point]
+    place = np.append(points["place"].astype(object).to_numpy(), None)[point]
+    at_work = (place == "work") | (place == "unknown")
+    left = pd.DataFrame({"customer": facts.customer[at], "f": at})
+    right = pd.DataFrame({"customer": customer, "i": np.arange(len(customer))})
+    both = left.merge(right[right["customer"].isin(left["customer"])], on="customer")
+    f, i = both["f"].to_numpy(dtype=np.int64), both["i"].to_numpy(dtype=np.int64)
+    fits = (facts.channels[f] >> channel[i].astype(np.uint64)) & np.uint64(1) > 0
+    fits &= (facts.point[f] < 0) | (facts.point[f] == code[i])
+    fits &= (facts.place[f] < 0) | at_work[i]
+    against[i[fits], facts.name[f[fits]]] = True
+
+
+def _fact_bits(
+    block: Block, index: FactIndex, found: _Candidates, source: Ints, row: Ints
+) -> Bits:
+    """Bits against each (candidate, row) pair, shape (words, pairs)."""
+    patterns, pattern = _patterns(found.facts)
+    sets = len(block.rule_sets)
+    against = np.zeros((block.n_words, len(patterns), sets, len(block.channels)), dtype=np.uint64)
+    for i, names in enumerate(patterns):
+        for f in names:
+            against[:, i] |= index.bits[:, f]
+    return against[:, pattern[source], block.rule_set[row], found.channel[source]]
+
+
+def _patterns(against: Bools) -> tuple[list[Ints], Ints]:
+    """Distinct combinations of facts, and which each candidate has."""
+    used = np.flatnonzero(against.any(axis=0))
+    weights = np.uint64(1) << np.arange(len(used), dtype=np.uint64)
+    code = (against[:, used] * weights).sum(axis=1, dtype=np.uint64) if len(used) else np.zeros(len(against), np.uint64)
+    kinds, pattern = np.unique(code, return_inverse=True)
+    return [used[(k & weights) > 0] for k in kinds], pattern
+
+
+def _ask_consent(
+    block: Block, rule: int, found: _Candidates, consent: pd.DataFrame, source: Ints, row: Ints,
+    bits: Bits, until: Ints, expiring: Bits,
+) -> None:  # fmt: skip
+    p = block.rules[rule].parameters
+    model = p.get("model")
+    if model is None:
+        return
+    channel = found.channel[source]
+    asked = block.reach[:, rule][block.rule_set[row], channel]
+    if not asked.any():
+        return
+    revoked = consent["revoked"].to_numpy()[source]
+    granted = consent["granted_us"].to_numpy()[source]
+    word, bit = block.bit(rule)
+    if model == "revocation":
+        fails = revoked
+    elif model == "safe_harbor":
+        fails, end = _safe_harbor(block, p, found, consent, source)
+        fails = fails | revoked
+        late = asked & ~fails & (end != INDEFINITE)
+        expiring[word, late] |= bit
+        until[late] = np.minimum(until[late], end[late])
+    else:
+        fails = revoked | (granted == NEVER)
+        if p.get("scope_line") == "wireless":
+            kind = np.append(block.view.points["kind"].astype(object).to_numpy(), None)
+            fails &= kind[found.point[source]] != "landline"
+    bits[word, asked & fails] |= bit
+
+
+def _safe_harbor(
+    block: Block, p: dict[str, Any], found: _Candidates, consent: pd.DataFrame, source: Ints
+) -> tuple[Bools, Ints]:
+    """Whether the basis fails, and when it expires by local dates, earliest zone."""
+    known = table("flags")["consent_facts"]["basis"]
+    basis = {known.get(name) for name in p.get("basis_any", [])}
+    place = np.append(block.view.points["place"].astype(object).to_numpy(), None)[found.point]
+    at_work = ((place == "work") | (place == "unknown")) & ("work_email" in p)
+    latest = np.full(len(found.point), NEVER)
+    if "consent" in basis:
+        grant = np.where(at_work, consent["own_us"], consent["granted_us"])
+        latest = np.maximum(latest, grant)
+    if "inbound" in basis:
+        latest = np.maximum(latest, consent["heard_us"].to_numpy())
+    fails = latest == NEVER
+    end = np.full(len(latest), INDEFINITE)
+    if p.get("expiry_days"):
+        shown = np.flatnonzero(~fails)
+        at, zone = block.in_zones(block.places.zone_set[found.customer[shown]])
+        over = local_day_start(local_day(latest[shown][at], zone) + int(p["expiry_days"]) + 1, zone)
+        earliest = np.full(len(shown), INDEFINITE)
+        np.minimum.at(earliest, at, over)
+        end[shown] = earliest
+        fails = fails | (end <= block.window.begin_us)
+    return fails[source], end[source]
+
+
+def _choose(
+    block: Block, index: FactIndex, found: _Candidates, source: Ints, row: Ints, bits: Bits,
+    until: Ints, expiring: Bits,
+) -> PointChoice:  # fmt: skip
+    shape = (block.n_rows, len(block.channels))
+    full = (block.n_words, *shape)
+    cell = row * shape[1] + found.channel[source]
+    usable = ~(bits != 0).any(axis=0)
+    quality = block.view.points["quality_share"].to_numpy(dtype=np.float64)
+    names = block.view.points["contact_point"].to_numpy(dtype=np.int64)
+    rank = np.empty(len(names) + 1, dtype=np.int64)
+    rank[:-1][np.lexsort((names, -np.nan_to_num(quality, nan=-1.0)))] = np.arange(len(names))
+    rank[-1] = 0
+    key = (cell * 2 + ~usable) * (len(names) + 1) + rank[found.point[source]]
+    order = np.argsort(key, kind="stable")
+    first = order[np.append(True, cell[order][1:] != cell[order][:-1])] if len(order) else order
+    point = np.full(shape[0] * shape[1], -1, dtype=np.int64)
+    denied = np.broadcast_to(
+        index.bits[:, index.of("point:none")][:, block.rule_set], full
+    ).reshape(block.n_words, shape[0] * shape[1]).copy()
+    ends = np.full(shape[0] * shape[1], INDEFINITE)
+    late = np.zeros_like(denied)
+    denied[:, cell] = 0
+    won = first[usable[first]]
+    point[cell[won]] = found.point[source[won]]
+    ends[cell[won]], late[:, cell[won]] = until[won], expiring[:, won]
+    lost = np.ones(shape[0] * shape[1], dtype=bool)
+    lost[cell[won]] = False
+    against = np.flatnonzero(lost[cell])
+    if len(against):
+        at = against[np.argsort(cell[against], kind="stable")]
+        start = np.flatnonzero(np.append(True, cell[at][1:] != cell[at][:-1]))
+        denied[:, cell[at][start]] = np.bitwise_or.reduceat(bits[:, at], start, axis=1)
+    return PointChoice(
+        point.reshape(shape), denied.reshape(full), ends.reshape(shape), late.reshape(full)
+    )

@@ -1,0 +1,281 @@
+"""All parts of a strategy fitted on what is known at an instant, in one order, with a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.config import StrategyConfig
+from contactopt.contracts import Action, ActionSpace
+from contactopt.contracts.vocabulary import WAIT
+from contactopt.features import FeaturePipeline, training_pairs
+from contactopt.journal import Journal, payment_labels
+from contactopt.journal.local_time import DAY_US
+from contactopt.models.amount import AmountModel
+from contactopt.models.attempt_history import attempt_history
+from contactopt.models.effect import EffectModel
+from contactopt.models.harm import HarmModel
+from contactopt.models.payment import PaymentModel
+from contactopt.models.reach import ReachModel
+from contactopt.models.splits import group_hash
+
+__all__ = ["FITTED_PARTS", "FittedModels", "fit_models"]
+
+Ints = npt.NDArray[np.int64]
+
+#: features that priors and the money scale rest on
+_DAYS_PAST_DUE, _PAST_DUE, _BALANCE = "debt.days_past_due", "debt.past_due", "debt.balance"
+FITTED_PARTS = ("features", "payment", "amount", "reach", "effect", "harm")
+#: folds over customers in which P(pays) is predicted for the decisions the effect learns from
+_EFFECT_FOLDS = 2
+
+
+@dataclass
+class FittedModels:
+    """The fitted parts of a strategy."""
+
+    features: FeaturePipeline
+    payment: PaymentModel
+    amount: AmountModel
+    reach: ReachModel
+    effect: EffectModel
+    harm: HarmModel
+
+
+def fit_models(
+    journal: Journal,
+    config: StrategyConfig,
+    as_of: pd.Timestamp,
+    *,
+    on_part: Callable[[str], None] = lambda _: None,
+) -> tuple[FittedModels, dict[str, dict[str, Any]]]:
+    """Fit every part on rows whose label window had closed at ``as_of``.
+
+    Parameters
+    ----------
+    journal : Journal
+        In the strategy's terms (`journal.terms.open_journal`).
+    config : StrategyConfig
+    as_of : Timestamp
+        Nothing that became known later is used.
+    on_part : callable
+        Told each part's name when it is done (progress).
+
+    Returns
+    -------
+    FittedModels
+        An empty or short history gives parts that rest on priors.
+    record : dict of str to dict
+        Per part: ``rows``, ``seconds``, ``params``, ``metrics``.
+    """
+    return _Fit(journal, config, as_of, on_part).run()
+
+
+class _Fit:
+    """One fit: what the parts share, and the record of each."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        config: StrategyConfig,
+        as_of: pd.Timestamp,
+        on_part: Callable[[str], None],
+    ) -> None:
+        self.journal, self.config, self.as_of = journal, config, as_of
+        self.view = journal.as_of(as_of)
+        self.on_part = on_part
+        self.record: dict[str, dict[str, Any]] = {}
+        #: channels of the strategy's own -> the contract's word they follow
+        self.like = {c: r for c in config.channels if (r := config.channel_root(c)) != c}
+        self.common = {
+            "num_threads": config.models.num_threads,
+            "random_state": config.random_state,
+        }
+
+    def run(self) -> tuple[FittedModels, dict[str, dict[str, Any]]]:
+        customers, instants = self._pairs()
+        features = self._part("features", lambda: self._features(customers, instants))
+        X = features.transform(self.journal, customers=customers, as_of=instants)
+        labels = self._labels(customers, instants)
+        payment = self._part("payment", lambda: self._payment(X, labels, customers, instants))
+        amount = self._part("amount", lambda: self._amount(X, labels, customers))
+        attempts = attempt_history(self.view)
+        reach = self._part("reach", lambda: ReachModel(like=self.like).fit(attempts))
+        harm = self._part("harm", lambda: HarmModel(like=self.like).fit(_harmed(attempts)))
+        effect = self._part("effect", lambda: self._effect(features, X, labels, customers, reach))
+        return FittedModels(features, payment, amount, reach, effect, harm), self.record
+
+    def _part(self, name: str, fit: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        part = fit()
+        record = dict(getattr(part, "fit_record_", {}))
+        numbers = {k: v for k, v in record.items() if isinstance(v, int | float | np.number)}
+        self.record[name] = {
+            "rows": record.get("rows", record.get("used", record.get("contacts"))),
+            "seconds": time.perf_counter() - began,
+            "params": {k: v for k, v in part.get_params(deep=False).items() if v is not None},
+            "metrics": {k: float(v) for k, v in numbers.items()},
+        }
+        self.on_part(name)
+        return part
+
+    def _pairs(self) -> tuple[Ints, Ints]:
+        models, objective = self.config.models, self.config.objective
+        return training_pairs(
+            self.journal,
+            as_of=self.as_of,
+            step_days=models.training_step_days,
+            horizon_days=objective.horizon_days,
+            max_rows=models.max_training_rows,
+            random_state=self.config.random_state,
+        )
+
+    def _features(self, customers: Ints, instants: Ints) -> FeaturePipeline:
+        return FeaturePipeline().fit(self.journal, customers=customers, as_of=instants)
+
+    def _labels(self, customers: Ints, instants: Ints) -> pd.DataFrame:
+        return payment_labels(
+            self.journal,
+            customers,
+            instants,
+            horizon_days=self.config.objective.horizon_days,
+            as_of=self.as_of,
+        )
+
+    def _payment(
+        self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints, instants: Ints
+    ) -> PaymentModel:
+        model = PaymentModel(
+            horizon_days=self.config.objective.horizon_days,
+            days_past_due=_DAYS_PAST_DUE,
+            n_folds=self.config.models.n_folds,
+            **self.common,
+        )
+        return model.fit(X, labels["paid"].astype(int), times=instants, groups=customers)
+
+    def _amount(self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints) -> AmountModel:
+        paid = labels["paid"].to_numpy(dtype=bool)
+        model = AmountModel(
+            exposure=_PAST_DUE, balance=_BALANCE, days_past_due=_DAYS_PAST_DUE, **self.common
+        )
+        return model.fit(X[paid], labels["amount"].to_numpy()[paid], groups=customers[paid])
+
+    def _effect(
+        self,
+        features: FeaturePipeline,
+        X: pd.DataFrame,
+        labels: pd.DataFrame,
+        customers: Ints,
+        reach: ReachModel,
+    ) -> EffectModel:
+        """Learn from decisions with propensities whose window has closed."""
+        decisions = self._closed_decisions()
+        model = EffectModel(like=self.like)
+        if decisions.empty or len(X) == 0:
+            return model.fit(None)
+        who = decisions["customer"].to_numpy(dtype=np.int64)
+        when = decisions["decided_us"].to_numpy(dtype=np.int64)
+        told = self._labels(who, when)
+        at = features.transform(self.journal, customers=who, as_of=when)
+        rows = pd.DataFrame(
+            {
+                "channel": decisions["channel"].astype(object),
+                "propensity": decisions["propensity"],
+                "paid": told["paid"].astype(float),
+                "p_wait": self._out_of_fold(X, labels, customers, at, who),
+                "reach": _population_reach(reach, decisions),
+                "customer": who,
+                "holdout": decisions["holdout"],
+            }
+        )
+        return model.fit(rows[told["mature"].to_numpy(dtype=bool)])
+
+    def _closed_decisions(self) -> pd.DataFrame:
+        """Decisions old enough for their whole window, at most ``max_training_rows`` of them."""
+        decisions = self.view.decisions
+        horizon_us = self.config.objective.horizon_days * DAY_US
+        closed = decisions["decided_us"].to_numpy(dtype=np.int64) + horizon_us
+        keep = (closed <= self.view.as_of_us) & decisions["propensity"].notna().to_numpy()
+        decisions = decisions[keep]
+        limit = self.config.models.max_training_rows
+        if len(decisions) > limit:
+            # whole customers by a hash of their id, so that the sample is the same in any order
+            code = decisions["customer"].to_numpy(dtype=np.int64)
+            rank = group_hash(
+                self.journal.customer_ids[code], random_state=self.config.random_state
+            )
+            decisions = decisions[rank <= np.quantile(rank, limit / len(decisions))]
+        return decisions.reset_index(drop=True)
+
+    def _out_of_fold(
+        self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints, at: pd.DataFrame, who: Ints
+    ) -> npt.NDArray[np.float64]:
+        """P(pays) of decisions from models that never saw the decision's customer."""
+        fold_of = group_hash(self.journal.customer_ids, random_state=1) % _EFFECT_FOLDS
+        paid = labels["paid"].astype(int).to_numpy()
+        predicted = np.full(len(who), np.nan)
+        for fold in range(_EFFECT_FOLDS):
+            train = np.flatnonzero(fold_of[customers] != fold)
+            here = np.flatnonzero(fold_of[who] == fold)
+            model = PaymentModel(
+                horizon_days=self.config.objective.horizon_days,
+                days_past_due=_DAYS_PAST_DUE,
+                n_folds=2,
+                max_rounds=150,
+                learning_rate=0.1,
+                **self.common,
+            ).fit(X.iloc[train], paid[train], groups=customers[train])
+            predicted[here] = model.predict_proba(at.iloc[here])[:, 1]
+        return predicted
+
+
+def _harmed(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Add whether each attempt ended in a complaint or an opt-out; unknown outcomes are NaN."""
+    outcome = attempts["outcome"]
+    told = (outcome != "unknown").to_numpy()
+    return attempts.assign(
+        **{k: np.where(told, outcome == k, np.nan) for k in ("complained", "opted_out")}
+    )
+
+
+def _population_reach(reach: ReachModel, decisions: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Reach that each drawn action induces in the population, NaN for waiting."""
+    channel = decisions["channel"].astype(object).to_numpy()
+    hour = decisions["slot_local_hour"].to_numpy(dtype=np.float64)
+    arms = pd.DataFrame({"channel": channel, "hour": hour})
+    drawn = arms[channel != WAIT].drop_duplicates().sort_values(["channel", "hour"])
+    space = ActionSpace(
+        Action(str(c), None if np.isnan(h) else int(h))
+        for c, h in zip(drawn["channel"], drawn["hour"], strict=True)
+    )
+    if len(space) == 0:
+        return np.full(len(decisions), np.nan)
+    p = reach.predict(["population"], space).probability[0]
+    by_arm = drawn.assign(reach=p).set_index(["channel", "hour"])["reach"]
+    return by_arm.reindex(pd.MultiIndex.from_frame(arms)).to_numpy(dtype=np.float64)
+
+
+_CLASSES = {
+    "features": FeaturePipeline,
+    "payment": PaymentModel,
+    "amount": AmountModel,
+    "reach": ReachModel,
+    "effect": EffectModel,
+    "harm": HarmModel,
+}
+
+
+def models_to_state(models: FittedModels) -> dict[str, Any]:
+    """Return the state of every part, ready for a bundle."""
+    return {name: getattr(models, name).to_state() for name in FITTED_PARTS}
+
+
+def models_from_state(state: dict[str, Any]) -> FittedModels:
+    """Rebuild the parts from `models_to_state`; predictions are equal bit for bit."""
+    return FittedModels(**{name: _CLASSES[name].from_state(state[name]) for name in FITTED_PARTS})
