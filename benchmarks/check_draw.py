@@ -72,7 +72,7 @@ def chi_square_p(counts: np.ndarray, p: np.ndarray, seeds: int) -> np.ndarray:
 
 def main() -> int:
     """Draw, compare, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="check the draw")
     parser.add_argument("--seeds", type=int, default=10_000)
     parser.add_argument("--customers", type=int, default=200)
     given = parser.parse_args()

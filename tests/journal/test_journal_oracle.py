@@ -10,6 +10,8 @@ from contactopt.journal import Journal, payment_labels
 from contactopt.journal.local_time import to_us
 
 INSTANTS = ("2025-12-01T00:00Z", "2026-02-01T07:00Z", "2026-03-20T16:30Z", "2026-06-01T00:00Z")
+FRAMES = ("debts", "touches", "touch_debts", "touch_events", "promises", "payments", "holds",
+          "consents", "points", "notices", "parties", "arrangements", "decisions")  # fmt: skip
 DELAYS = {"payments": 24.0, "touches": 6.0, "touch_events": 3.0, "promises": 12.0, "holds": 5.0}
 
 
@@ -114,6 +116,5 @@ def test_the_order_of_rows_changes_nothing(world):
     other = Journal(shuffled, data_delay=delay, promise_grace_days=grace)
     for instant in INSTANTS[1:]:
         a, b = journal.as_of(instant), other.as_of(instant)
-        for name in ("debts", "touches", "touch_debts", "promises", "payments", "holds",
-                     "consents", "points", "notices", "parties", "arrangements", "decisions"):  # fmt: skip
+        for name in FRAMES:
             pd.testing.assert_frame_equal(getattr(a, name), getattr(b, name), obj=name)

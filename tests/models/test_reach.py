@@ -16,7 +16,7 @@ CHANNELS = ["call_agent", "sms", "email"]
 LEVEL = np.array([-1.3, 2.5, -1.2])
 HOURS = np.arange(8, 21)
 CURVE = 0.6 * np.sin((np.arange(24) - 8) / 12 * np.pi)
-SPACE = ActionSpace.from_channels({c: HOURS for c in CHANNELS})
+SPACE = ActionSpace.from_channels(dict.fromkeys(CHANNELS, HOURS))
 
 
 def planted(n_customers=3000, n_rows=60_000, seed=1, confounded=True):

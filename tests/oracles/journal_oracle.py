@@ -112,12 +112,13 @@ class Oracle:
             point = given(touch, "contact_point_id")
             last[point][role] = max(last[point][role], touch["started_at"])
         zero = pd.Timestamp(0, tz="UTC")
-        return {
-            p
-            for p, t in last.items()
-            if (t["failed"] > max(t["delivered"], t["answered"])) or t["wrong"] > t["answered"] > zero
-            or (t["wrong"] > zero and t["answered"] == zero)
-        }  # fmt: skip
+        dead = set()
+        for point, t in last.items():
+            failed = t["failed"] > max(t["delivered"], t["answered"])
+            wrong = t["wrong"] > zero and t["wrong"] > t["answered"]
+            if failed or wrong:
+                dead.add(point)
+        return dead
 
     # ---- money ---------------------------------------------------------------------------
 

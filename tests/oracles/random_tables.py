@@ -9,6 +9,7 @@ from contactopt.contracts import vocabulary as v
 
 START = pd.Timestamp("2026-01-01", tz="UTC")
 DAY_S = 86_400
+ZONES = ("America/New_York", "America/Bogota", "Asia/Kathmandu")
 
 
 def stamps(seconds, start: pd.Timestamp = START) -> pd.Series:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path[:0] = [str(Path(__file__).parents[1] / "oracles"), str(Path(__file__).parent)]
-import policy_oracle
+from oracles import policy_oracle
 from scored import capacity, make_batch
 
 from contactopt.errors import ConfigError, ContractError

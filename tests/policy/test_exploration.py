@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import policy_oracle
 
 from contactopt.policy import LogBarrier, Softmax, exploration_weights
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import policy_oracle
 
 BOTH = pytest.mark.parametrize("exploration", [LogBarrier(), Softmax()], ids=lambda e: e.name)
 

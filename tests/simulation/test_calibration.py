@@ -94,7 +94,10 @@ def test_paydays_raise_payments(world):
     on_first = world.state.latent.cycle[who] == 0
     day = (spontaneous["paid_at"] - pd.Timedelta(hours=6)).dt.day.to_numpy()
     around = np.isin(day, [1, 2, 3, 4])
-    assert around[on_first].mean() > 1.3 * around[~on_first & (world.state.latent.cycle[who] == 1)].mean()
+    assert (
+        around[on_first].mean()
+        > 1.3 * around[~on_first & (world.state.latent.cycle[who] == 1)].mean()
+    )
 
 
 def test_history_has_the_size_it_is_meant_to_have(world, outbound):

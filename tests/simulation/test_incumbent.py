@@ -73,7 +73,7 @@ def test_naive_difference_overstates_the_effect():
     free = ObjectiveConfig(cost_per_complaint=0.0, cost_per_opt_out=0.0)
     hours = [*range(8, 20)]
     space = ActionSpace.from_channels(
-        {c: hours for c in ("call_agent", "call_bot", "sms", "whatsapp", "email")}
+        dict.fromkeys(("call_agent", "call_bot", "sms", "whatsapp", "email"), hours)
         | {"letter": [None]}
     )
     costs = {"call_agent": 1.5, "call_bot": 0.1, "sms": 0.05, "whatsapp": 0.06, "email": 0.003}

@@ -11,6 +11,10 @@ from contactopt.errors import ConfigError
 from contactopt.simulation import WORLD_CHANNELS, World
 from contactopt.simulation.state import NEVER
 
+NOT_REACHED = (
+    *("no_answer", "busy", "voicemail", "unreachable", "blocked", "invalid", "bounced"),
+    *("undelivered", "wrong_number", "third_party", "delivered", "opted_out", "complained"),
+)
 SPACE = ActionSpace.from_channels(
     {"call_agent": [10, 19], "call_bot": [15], "sms": [12], "email": [18], "letter": [None]}
 )
@@ -67,9 +71,7 @@ def test_reach_agrees_with_outcomes():
         frame = pd.DataFrame({"customer_id": ids, "channel": action.channel, "slot_local_hour": 17})
         touches = fresh.step(20, frame)["touches"]
         touches = touches[touches["direction"] == "outbound"]
-        no = ["no_answer", "busy", "voicemail", "unreachable", "blocked", "invalid", "bounced",
-              "undelivered", "wrong_number", "third_party", "delivered", "opted_out", "complained"]  # fmt: skip
-        shares[action.channel] = (~touches["outcome"].isin(no)).mean()
+        shares[action.channel] = (~touches["outcome"].isin(NOT_REACHED)).mean()
         expected = reach[:, k].mean()
         error = np.sqrt((reach[:, k] * (1 - reach[:, k])).sum()) / len(ids)
         assert abs(shares[action.channel] - expected) < 4 * error + 0.012, action.channel

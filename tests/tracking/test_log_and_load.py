@@ -116,7 +116,7 @@ def test_unknown_name_alias_and_version_name_what_there_is(tracking_uri: str) ->
     for uri, message, hint in (
         ("models:/t@champion", "no strategy is registered as 't'", "registered here: s"),
         ("models:/s@nope", "'s' has no alias 'nope'", "its aliases are: champion"),
-        ("models:/s/7", "'s' has no version 7", "it has 1"),
+        ("models:/s/7", "'s' has no version 7", "the newest are 1"),
         ("runs:/abc/model", "no address of a strategy", "models:/NAME@champion"),
     ):
         with pytest.raises(TrackingError, match=message) as caught:

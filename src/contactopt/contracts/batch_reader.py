@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import available_timezones
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from contactopt.contracts.action_space import Action, ActionSpace
 from contactopt.contracts.batch_columns import BATCH_COLUMNS, NOT_SCORED, REASON_SEPARATOR
 from contactopt.contracts.cast import STRING, cast_column, empty_column
+from contactopt.contracts.native_frames import to_pandas
 from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
 from contactopt.contracts.vocabulary import CHANNELS, WAIT
 from contactopt.errors import ContactoptError, ContractError, sample_ids
@@ -29,7 +29,7 @@ def batch_from_frame(
     frame: Any, *, as_of: str | pd.Timestamp | None, currency: str | None
 ) -> ScoredBatch:
     """Read the long form; see `ScoredBatch.from_frame`."""
-    raw = frame if isinstance(frame, pd.DataFrame) else _pandas(frame)
+    raw = to_pandas(frame, "the scores")
     faults: list[str] = []
     when = _one_instant(raw, as_of, faults)
     money = _one_currency(raw, currency, faults)
@@ -41,16 +41,6 @@ def batch_from_frame(
         raise _refusal(faults)
     assert when is not None and money is not None
     return _Scatter(table).batch(when, money, _dropped(raw))
-
-
-def _pandas(frame: Any) -> pd.DataFrame:
-    try:
-        return nw.from_native(frame, eager_only=True).to_pandas()
-    except TypeError:
-        raise ContractError(
-            f"scores are given as {type(frame).__name__}, which is no frame",
-            hint="give a pandas, polars or pyarrow frame",
-        ) from None
 
 
 def _refusal(faults: list[str]) -> ContractError:
@@ -167,10 +157,12 @@ def _check(table: pd.DataFrame, faults: list[str]) -> None:
     unknown = [z for z in zones if z not in available_timezones()]
     if unknown:
         faults.append(f"time_zone: {len(unknown)} name(s) that are no IANA zone")
-    twice = np.asarray(table.duplicated(["customer_id", "action_id"], keep=False))
+    who, what = (pd.factorize(table[c])[0].astype(np.int64) for c in ("customer_id", "action_id"))
+    pairs = pd.Series(who * (what.max(initial=0) + 1) + what)
+    twice = np.asarray(pairs.duplicated(keep=False))
     _note(table, twice, "two rows for one customer and action", faults)
     sound = table[~waits]
-    arms = sound[["action_id", "channel", "slot_local_hour"]].drop_duplicates()
+    arms = _arms(sound)
     mixed = arms["action_id"][arms["action_id"].duplicated()].unique()
     if len(mixed):
         faults.append(
@@ -178,6 +170,8 @@ def _check(table: pd.DataFrame, faults: list[str]) -> None:
             f"({sample_ids(mixed)})"
         )
     for name in ("p_pay_wait", "time_zone"):
+        if table[name].isna().all():
+            continue
         by = table.groupby("customer_id", sort=False)[name].nunique()
         several = by[by > 1]
         if len(several):
@@ -196,22 +190,31 @@ def _note(table: pd.DataFrame, rows: Mask, fault: str, faults: list[str]) -> Non
 # ---- scattering ----------------------------------------------------------------------------------
 
 
+def _sorted_codes(values: pd.Series) -> tuple[Codes, npt.NDArray[np.object_]]:
+    """Return the position of each value among the sorted distinct ones, and those."""
+    codes, names = pd.factorize(values)
+    names = np.asarray(names, object)
+    order = np.argsort(names, kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[codes], names[order]
+
+
 class _Scatter:
     """Places rows of the long form in arrays of shape (n, m)."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        customers = pd.Index(np.sort(table["customer_id"].unique().to_numpy(object)), dtype="str")
-        self.customer_ids = customers.to_numpy(object)
-        self.who = customers.get_indexer(pd.Index(table["customer_id"])).astype(np.int64)
+        self.who, self.customer_ids = _sorted_codes(table["customer_id"])
         self.table = table
         waits = np.asarray((table["action_id"] == WAIT) | (table["channel"] == WAIT))
         self.acts = np.flatnonzero(~waits)
         self.long = table.iloc[self.acts].reset_index(drop=True)
         self.actions = _action_space(self.long)
-        arms = pd.Index(self.actions.action_ids, dtype="str")
-        what = arms.get_indexer(pd.Index(self.long["action_id"])).astype(np.int64)
-        self.shape = (len(customers), len(arms))
-        self.at = self.who[self.acts] * len(arms) + what
+        codes, names = pd.factorize(self.long["action_id"])
+        position = {name: k for k, name in enumerate(self.actions.action_ids)}
+        what = np.array([position[str(name)] for name in names], np.int64)[codes]
+        self.shape = (len(self.customer_ids), len(self.actions))
+        self.at = self.who[self.acts] * len(self.actions) + what
 
     def batch(self, as_of: pd.Timestamp, currency: str, meta: dict[str, str]) -> ScoredBatch:
         value = self._numbers("value", 0.0)
@@ -290,7 +293,9 @@ class _Scatter:
         return self._place(codes.astype(dtype), -1), np.asarray(names, object)
 
     def _pools(self) -> tuple[npt.NDArray[np.int16], tuple[str, ...]]:
-        pool = self.long["pool"].where(self.long["pool"].notna(), self.long["channel"])
+        pool, channel = self.long["pool"], self.long["channel"]
+        if pool.isna().any():
+            pool = channel if pool.isna().all() else pool.where(pool.notna(), channel)
         codes, names = pd.factorize(pool, sort=True)
         # cells without a row draw on the channel's pool, and on nothing of it
         names = list(names)
@@ -333,9 +338,19 @@ class _Scatter:
         return zones
 
 
+def _arms(long: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct triples of action, channel and hour."""
+    columns = ["action_id", "channel", "slot_local_hour"]
+    code = np.zeros(len(long), np.int64)
+    for column in columns:
+        own = pd.factorize(long[column])[0].astype(np.int64) + 1
+        code = code * (own.max(initial=0) + 1) + own
+    return long.loc[~pd.Series(code, index=long.index).duplicated(), columns]
+
+
 def _action_space(long: pd.DataFrame) -> ActionSpace:
     """Order arms by channel as in the vocabulary, hour and id, whatever the rows' order."""
-    arms = long[["action_id", "channel", "slot_local_hour"]].drop_duplicates()
+    arms = _arms(long)
     found = []
     for action_id, channel, hour in arms.itertuples(index=False, name=None):
         slot = None if np.isnan(hour) else int(hour)

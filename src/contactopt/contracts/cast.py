@@ -54,7 +54,8 @@ def empty_column(kind: str, n: int) -> pd.Series:
         return pd.Series(
             pd.DatetimeIndex(np.full(n, np.datetime64("NaT", "us"))).tz_localize("UTC")
         )
-    return pd.Series([], dtype=STRING).reindex(pd.RangeIndex(n))
+    nothing = pd.array(np.empty(0, object), dtype=STRING)
+    return pd.Series(nothing.take(np.full(n, -1), allow_fill=True))
 
 
 def cast_column(raw: pd.Series, kind: str) -> Cast:

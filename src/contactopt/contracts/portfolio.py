@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -18,6 +17,7 @@ from contactopt.contracts.faults import Fault
 from contactopt.contracts.folder import read_folder, write_folder
 from contactopt.contracts.links import Codes
 from contactopt.contracts.load import Loaded, load_tables
+from contactopt.contracts.native_frames import to_pandas
 from contactopt.contracts.tables import TABLES
 from contactopt.errors import ContractError, sample_ids
 
@@ -164,7 +164,7 @@ class Portfolio:
         ConfigError
             If the capacity table is faulty.
         """
-        frames = {str(name): _to_pandas(frame) for name, frame in tables.items()}
+        frames = {str(name): to_pandas(frame, f"table {name}") for name, frame in tables.items()}
         return cls._make(frames, complete_to or {}, capacity, max_quarantined_share, extra_channels)
 
     @classmethod
@@ -362,21 +362,6 @@ class Portfolio:
         held = f", {out} customers in quarantine" if out else ""
         counts = ", ".join(f"{k:,} {name}" for name, k in n.items())
         return f"Portfolio({self.n_customers:,} customers, {counts}{held})"
-
-
-def _to_pandas(frame: Any) -> pd.DataFrame:
-    if isinstance(frame, pd.DataFrame):
-        return frame
-    try:
-        native = nw.from_native(frame)
-    except TypeError:
-        raise ContractError(
-            f"a table is given as {type(frame).__name__}, which is no frame",
-            hint="give pandas, polars or pyarrow frames",
-        ) from None
-    if isinstance(native, nw.LazyFrame):
-        native = native.collect()
-    return native.to_pandas()
 
 
 def _complete_to(given: Mapping[str, Any]) -> tuple[dict[str, pd.Timestamp], list[Fault]]:

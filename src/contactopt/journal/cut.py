@@ -91,6 +91,7 @@ def cut_tables(
                 frame[column] = frame[column].mask(later)
         out[name] = frame
     _cut_outcomes(out, tables, now, delay.get("touches", none))
+    _keep_named_points(out, tables)
     _cut_debts(out, now, delay.get("debts", none))
     return out
 
@@ -133,6 +134,23 @@ def _cut_outcomes(
     for child in ("touch_events", "touch_debts"):
         if child in out and len(out[child]):
             out[child] = out[child][out[child]["touch_id"].isin(touches["touch_id"])]
+
+
+def _keep_named_points(out: dict[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Keep contact points that kept rows name, although they are not valid yet."""
+    points = tables.get("contact_points")
+    if points is None or len(points) == 0:
+        return
+    kept = out["contact_points"]
+    named = pd.Series(False, index=points.index)
+    for name in ("touches", "consents", "holds"):
+        frame = out.get(name)
+        if frame is not None and "contact_point_id" in frame:
+            named |= points["contact_point_id"].isin(frame["contact_point_id"].dropna())
+    more = points[named & ~points["contact_point_id"].isin(kept["contact_point_id"])].copy()
+    if len(more) and "valid_to" in more:
+        more["valid_to"] = more["valid_to"].mask(more["valid_to"].notna())
+    out["contact_points"] = pd.concat([kept, more]) if len(more) else kept
 
 
 def _cut_debts(out: dict[str, pd.DataFrame], now: pd.Timestamp, delay: pd.Timedelta) -> None:

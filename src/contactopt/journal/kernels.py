@@ -195,7 +195,7 @@ def promise_paid(promises, instants, debt, made, due, own_id, starts, known, unt
                 break
             if until[j] <= instants[i] or not counts[j]:
                 continue
-            if made[p] <= time[j] <= due[p] and (names[j] < 0 or names[j] == own_id[p]):
+            if made[p] <= time[j] <= due[p] and (names[j] == -1 or names[j] == own_id[p]):
                 out[i] += amount[j]
     return out
 

@@ -45,7 +45,7 @@ class PromiseLog:
     grace_days : int
         Days after ``due_us`` during which a payment still keeps the promise.
     code, payment_names : int64 arrays
-        Promise id codes, and the code that each payment (by debt) names, -1 for none.
+        Promise id codes, and the code that each payment (by debt) names: -1 none, -2 not on record.
     """
 
     index: EventIndex
@@ -102,7 +102,10 @@ class PromiseLog:
             until=np.where(cancelled == NO_INSTANT, NEVER, known_at(frame, cancelled, delay_hours)),
         )
         promise_ids = Ids(ids)
-        named = promise_ids.codes(text(payments.frame, "promise_id").iloc[payments.index.rows])
+        names = text(payments.frame, "promise_id").iloc[payments.index.rows]
+        # a promise that is not on record is still another one
+        named = np.where(names.notna(), promise_ids.codes(names), -1)
+        named = np.where(names.notna() & (named < 0), -2, named)
         return cls(
             index=index,
             frame=frame,

@@ -67,9 +67,9 @@ def attempt_history(view: JournalView, *, since_days: float | None = None) -> pd
 def recent_touches(view: JournalView, days: float = 7.0) -> npt.NDArray[np.float64]:
     """Count each customer's outbound touches in the last ``days`` days, shape (n,)."""
     touches = view.touches
-    recent = (touches["direction"] == "outbound").to_numpy()
+    recent = (touches["direction"] == "outbound").to_numpy(dtype=bool)
     age = view.as_of_us - touches["started_us"].to_numpy(dtype=np.int64)
-    recent &= age <= days * DAY_US
+    recent = recent & (age <= days * DAY_US)
     customer = touches["customer"].to_numpy(dtype=np.int64)[recent]
     return np.bincount(customer, minlength=len(view.customer_ids)).astype(np.float64)
 

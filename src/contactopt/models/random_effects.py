@@ -126,8 +126,8 @@ def fit_effects(
     slopes: Slopes | None = None,
     population: list[Family] | None = None,
     population_weight: Floats | None = None,
-    max_sweeps: int = 60,
-    tolerance: float = 1e-3,
+    max_sweeps: int = 40,
+    tolerance: float = 3e-3,
 ) -> int:
     """Find posterior modes and variances in place.
 

@@ -160,15 +160,15 @@ def _paced(own: pd.DataFrame, days: list[str], today: str) -> dict[tuple[str, in
     batch's own day included.
     """
     paced: dict[tuple[str, int], tuple[float, float]] = {}
-    for row in own.itertuples(index=False):
-        until = str(row.until_date) or str(row.date)
-        first = max(str(row.date), min(today, until)) if row.until_date else str(row.date)
+    for row in own.to_dict(orient="records"):
+        until = row["until_date"] or row["date"]
+        first = max(row["date"], min(today, until)) if row["until_date"] else row["date"]
         remaining = (date.fromisoformat(until) - date.fromisoformat(first)).days + 1
-        share = (float(row.units) / remaining, float(row.min_units) / remaining)
+        share = (row["units"] / remaining, row["min_units"] / remaining)
         for day in days:
             if first <= day <= until:
-                units, low = paced.get((day, int(row.hour)), (np.inf, 0.0))
-                paced[day, int(row.hour)] = (min(units, share[0]), max(low, share[1]))
+                units, low = paced.get((day, row["hour"]), (np.inf, 0.0))
+                paced[day, row["hour"]] = (min(units, share[0]), max(low, share[1]))
     return paced
 
 
@@ -187,7 +187,7 @@ def _rows_and_lookup(sets, keys, table, pools, n_bins, n_pools):
         len(used), len(cells)
     )
     some = cover.any(axis=1)
-    used = [k for k, s in zip(used, some, strict=True) if s]
+    used = [used[k] for k in np.flatnonzero(some)]
     rows = CapacityRows(
         label=tuple(f"{p} {d}" + (f" {h:02d}h" if h >= 0 else "") for p, d, h in used),
         pool=tuple(p for p, _, _ in used),

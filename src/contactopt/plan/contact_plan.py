@@ -127,7 +127,7 @@ class ContactPlan:
         by_cell = np.bincount(
             self.cells.cell[row, arm], weights=self.batch.usage[row, arm], minlength=n_cells + 1
         )
-        return self.rows.table.cover @ by_cell[:n_cells]
+        return np.asarray(self.rows.table.cover @ by_cell[:n_cells], dtype=np.float64)
 
     # ---- frames ----------------------------------------------------------------------------------
 

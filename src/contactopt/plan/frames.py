@@ -33,13 +33,17 @@ def texts(values: Any) -> pd.Series:
 
 def instants(us: npt.NDArray[np.int64]) -> pd.Series:
     """Return a UTC column; `NO_INSTANT` is the null of datetime64."""
-    return pd.Series(np.ascontiguousarray(us).view("M8[us]")).dt.tz_localize("UTC")
+    return pd.Series(pd.DatetimeIndex(np.ascontiguousarray(us).view("M8[us]"), tz="UTC"))
 
 
 def hours(plan: ContactPlan, arm: Ints) -> pd.Series:
     """Return local slot hours, null where the action has none."""
     h = np.append(plan.batch.actions.hours, -1)[arm]
     return pd.Series(h, dtype="Int64").mask(h < 0)
+
+
+def _words(codes: npt.NDArray[Any], words: list[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(words, dtype="str")))
 
 
 def _repeat(value: object, n: int) -> pd.Series:
@@ -134,7 +138,9 @@ def _ranked(plan: ContactPlan, k: int) -> tuple[Ints, Ints, Ints]:
     return row[order], arm[order], rank[order]
 
 
-def _priority(pool: Ints, slot: Ints, priced: npt.NDArray[np.float64], rank: Ints) -> pd.Series:
+def _priority(
+    pool: npt.NDArray[Any], slot: Ints, priced: npt.NDArray[np.float64], rank: Ints
+) -> pd.Series:
     """Return 1, 2, ... within pool and slot by priced value, ties in the order of ids."""
     drawn = np.flatnonzero(rank == 1)
     order = drawn[np.lexsort((drawn, -priced[drawn], slot[drawn], pool[drawn]))]
@@ -179,7 +185,7 @@ def decision_rows(plan: ContactPlan) -> pd.DataFrame:
             "propensity": plan.allocation.probabilities[row, arm] / UNIT,
             "n_eligible": plan.n_eligible(),
             "holdout": plan.control,
-            "dispatch_status": texts(np.where(acts, "pending", None).astype(object)),
+            "dispatch_status": texts(take(("pending",), np.where(acts, 0, -1))),
             "dispatched_at": instants(np.full(n, nowhere)),
             "policy_version": _repeat(plan.policy_version, n),
             "rules_version": _repeat(plan.rules_version, n),
@@ -209,12 +215,8 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
     codes = np.tile(np.arange(m + 1), n)
     return pd.DataFrame(
         {
-            "decision_id": pd.Categorical.from_codes(
-                np.repeat(np.arange(n), m + 1), categories=list(plan.decision_id[s])
-            ),
-            "action_id": pd.Categorical.from_codes(
-                codes, categories=[*batch.actions.action_ids, WAIT]
-            ),
+            "decision_id": _words(np.repeat(np.arange(n), m + 1), list(plan.decision_id[s])),
+            "action_id": _words(codes, [*batch.actions.action_ids, WAIT]),
             "probability": (plan.allocation.probabilities[s] / UNIT).ravel(),
             "value": flat(batch.value[s]),
             "priced_value": flat(plan.priced_value(rows)),
@@ -226,7 +228,7 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
             "lift": flat(batch.lift[s]),
             "cost": flat(batch.cost[s]),
             "harm": flat(batch.harm[s]),
-            "reasons": pd.Categorical.from_codes(flat(reasons, 0), categories=sets),
+            "reasons": _words(flat(reasons, 0), sets),
             "lawful_from": instants(flat(batch.lawful_from[s], np.iinfo(np.int64).min)),
         }
     )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.contracts.vocabulary import WAIT
+from contactopt.plan.frames import instants
 from contactopt.policy.kernels import UNIT
 
 if TYPE_CHECKING:
@@ -56,7 +58,6 @@ class Why:
         rows = np.array([i])
         codes, sets = plan.reason_codes(rows)
         priced = plan.priced_value(rows)[0]
-        lawful = pd.Series(np.ascontiguousarray(b.lawful_from[i]).view("M8[us]"))
 
         def and_wait(values: np.ndarray) -> np.ndarray:
             return np.append(np.asarray(values, dtype=float), 0.0)
@@ -75,9 +76,7 @@ class Why:
                 "price": and_wait(b.value[i] - priced),
                 "priced_value": and_wait(priced),
                 "reasons": [*(sets[c] for c in codes[0]), ""],
-                "lawful_from": pd.concat(
-                    [lawful, pd.Series([pd.NaT], dtype="M8[us]")], ignore_index=True
-                ).dt.tz_localize("UTC"),
+                "lawful_from": instants(np.append(b.lawful_from[i], NO_INSTANT)),
             }
         )
         order = np.lexsort((-frame["priced_value"], -frame["probability"]))

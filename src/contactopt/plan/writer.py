@@ -120,7 +120,7 @@ def _column(given: pd.Series):
         absent = utc == NO_INSTANT
         return pa.array(utc, mask=absent).cast(pa.timestamp("us", "UTC"))
     if isinstance(given.dtype, pd.StringDtype):
-        return pa.array(given.to_numpy(dtype=object, na_value=None), pa.string())
+        return pa.array(given.astype(object).where(given.notna(), None).to_numpy(), pa.string())
     if isinstance(given.dtype, pd.CategoricalDtype):
         words = pa.array(list(given.cat.categories), pa.string())
         return pa.DictionaryArray.from_arrays(given.cat.codes.to_numpy(), words)
@@ -142,8 +142,8 @@ def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
 def _to_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write UTF-8, comma, instants as ISO 8601 in UTC, empty where null."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.csv as pa_csv
+    from pyarrow import compute as pc
 
     table = _plain_table(frame)
     for k, field in enumerate(table.schema):

@@ -16,9 +16,11 @@ def ids(prefix: str, numbers: np.ndarray, width: int = 8) -> pa.Array:
     """Ids such as ``T-00000012``; negative numbers become null."""
     missing = np.asarray(numbers) < 0
     text = pc.cast(pa.array(np.where(missing, 0, numbers)), pa.string())
-    padded = pc.utf8_lpad(text, width=width, padding="0")
-    full = pc.binary_join_element_wise(prefix, padded, "-")
-    return pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), full)
+    # by name: pyarrow makes these functions at import, where type checkers do not see them
+    padding = pc.PadOptions(width=width, padding="0")
+    padded = pc.call_function("utf8_lpad", [text], padding)
+    full = pc.call_function("binary_join_element_wise", [prefix, padded, "-"])
+    return pc.call_function("if_else", [pa.array(missing), pa.scalar(None, pa.string()), full])
 
 
 def words(choices: Sequence[str], codes: np.ndarray) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Carries out a day's outbound attempts: reach, outcome, promise, harm; and inbound contacts."""
+"""Carries out a day's outbound attempts: reach, outcome, promise, harm."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import numpy as np
 from contactopt.simulation.clock import days_to_payday
 from contactopt.simulation.hazards import MAX_DAYS, money_due
 from contactopt.simulation.money import Reversals, draw_amount, pay
+from contactopt.simulation.outcomes import (
+    NOT_REACHED,
+    PAID,
+    PLANNED,
+    PROMISED,
+    TALK,
+    attempt_outcome,
+    harm_outcome,
+)
+from contactopt.simulation.presets import WORLD_CHANNELS
 from contactopt.simulation.record import OUTCOME_CODE, Recorder
 from contactopt.simulation.response import (
     BOT,
@@ -21,7 +31,6 @@ from contactopt.simulation.response import (
     harm,
     reach,
 )
-from contactopt.simulation.presets import WORLD_CHANNELS
 from contactopt.simulation.state import IN_PLAN, NEVER, State, stage_of
 
 __all__ = ["PROMISE_DAYS", "Attempts", "carry_out", "promise_delay_shares"]
@@ -33,40 +42,12 @@ _GRACE_DAYS = 3
 #: instalments of a plan on a charged-off balance
 _LONG_PLAN = 12
 
-_TALK_CALL = (
-    ("no_commitment", 0.38),
-    ("callback", 0.19),
-    ("refused", 0.14),
-    ("hung_up", 0.17),
-    ("claims_paid", 0.06),
-    ("hardship", 0.03),
-    ("dispute", 0.025),
-    ("vulnerable", 0.005),
-)
-_TALK_DIGITAL = {
-    "sms": (("clicked", 0.6), ("replied", 0.4)),
-    "whatsapp": (("opened", 0.6), ("clicked", 0.2), ("replied", 0.2)),
-    "email": (("opened", 0.89), ("clicked", 0.10), ("replied", 0.01)),
-    "push": (("opened", 0.7), ("clicked", 0.3)),
-    "chat": (("opened", 0.5), ("replied", 0.5)),
-    "letter": (("delivered", 1.0),),
-}
-_NOT_THROUGH = (("no_answer", 0.42), ("voicemail", 0.43), ("busy", 0.10), ("unreachable", 0.05))
-_BLOCKED = (("blocked", 0.40), ("voicemail", 0.35), ("no_answer", 0.25))
-_DEAD_CALL = (("invalid", 0.25), ("wrong_number", 0.15), ("no_answer", 0.60))
-_DEAD_DIGITAL = {
-    "email": (("bounced", 0.8), ("delivered", 0.2)),
-    "letter": (("undelivered", 0.6), ("delivered", 0.4)),
-}
-_DEAD_MESSAGE = (("undelivered", 0.5), ("invalid", 0.3), ("delivered", 0.2))
 #: outcomes by which a dead point is found out
 _FINDS_DEAD = tuple(OUTCOME_CODE[w] for w in ("invalid", "wrong_number", "bounced"))
 #: days a hold of an outcome lasts (None: for good)
 _HOLD_DAYS = {"dispute": 30, "hardship": 60, "vulnerable": None}
 _MACHINE_OPEN_SHARE = 0.10
 _EMAIL = WORLD_CHANNELS.index("email")
-#: what an attempt comes to; `NOT_REACHED` sorts after all contacts
-PAID, PROMISED, PLANNED, TALK, NOT_REACHED = 0, 1, 2, 3, 9
 
 
 @dataclasses.dataclass(slots=True)
@@ -122,7 +103,7 @@ def carry_out(
 
 
 def _turn(customer: np.ndarray) -> np.ndarray:
-    """Number the attempts of each customer 0, 1, ... in the order given."""
+    """Return 0, 1, ... for the attempts of each customer in the order given."""
     order = np.argsort(customer, kind="stable")
     ranked = customer[order]
     first = np.searchsorted(ranked, ranked, side="left")
@@ -139,7 +120,7 @@ def _one_each(
     u: np.ndarray,
     touched_s: np.ndarray,
 ) -> np.ndarray:
-    """Attempts on different customers; return who paid at once."""
+    """Carry out attempts on different customers; return who paid at once."""
     rows, channel = some.customer, some.channel
     point = np.where(some.point >= 0, some.point, default_point(state, rows, channel))
     p = reach(state, rows, channel, some.hour, point)
@@ -147,9 +128,9 @@ def _one_each(
     reached = u[0, rows] < p
     step = np.cumsum([mix.paid, mix.promise, mix.plan], axis=0)
     kind = np.where(reached, (u[1, rows] >= step).sum(axis=0), NOT_REACHED)
-    outcome = _outcome(state, rows, channel, point, p, kind, u)
+    outcome = attempt_outcome(state, rows, channel, point, p, kind, u)
     complains, opts_out = _harmed(state, rows, channel, point, u)
-    outcome = _harm_outcome(outcome, channel, complains, opts_out, kind)
+    outcome = harm_outcome(outcome, channel, complains, opts_out, kind)
     start_s = _start_second(some.hour, u[2, rows])
     wait_s, duration_s = _timing(channel, reached, u[3, rows], start_s)
     started = state.clock.instant_us(state.day, state.people.zone[rows], start_s)
@@ -189,87 +170,11 @@ def _one_each(
     return pays
 
 
-def _pick(words: tuple[tuple[str, float], ...], u: np.ndarray) -> np.ndarray:
-    """Draw outcome codes from (word, share) pairs."""
-    edges = np.cumsum([share for _, share in words])[:-1]
-    codes = np.array([OUTCOME_CODE[word] for word, _ in words])
-    return codes[np.searchsorted(edges, u, side="right")]
-
-
-def _outcome(
-    state: State,
-    rows: np.ndarray,
-    channel: np.ndarray,
-    point: np.ndarray,
-    p: np.ndarray,
-    kind: np.ndarray,
-    u: np.ndarray,
-) -> np.ndarray:
-    """Outcome code of each attempt before harm is considered."""
-    v = u[8, rows]
-    none = point < 0
-    alive = ~none & (state.points.alive[np.maximum(point, 0)] if len(state.points.alive) else none)
-    outcome = np.zeros(len(rows), np.int64)
-    for code in np.unique(channel):
-        at = np.flatnonzero(channel == code)
-        outcome[at] = _outcome_alive(state, rows[at], int(code), p[at], kind[at], v[at], u[0])
-        gone = at[~alive[at]]
-        word = WORLD_CHANNELS[code]
-        table = _DEAD_CALL if IS_CALL[code] else _DEAD_DIGITAL.get(word, _DEAD_MESSAGE)
-        outcome[gone] = _pick(table, v[gone])
-    return np.where(none, OUTCOME_CODE["unreachable"], outcome)
-
-
-def _outcome_alive(
-    state: State,
-    rows: np.ndarray,
-    channel: int,
-    p: np.ndarray,
-    kind: np.ndarray,
-    v: np.ndarray,
-    u_reach: np.ndarray,
-) -> np.ndarray:
-    """Outcome codes of attempts through one channel on points that live."""
-    if IS_CALL[channel]:
-        got = _pick(_TALK_CALL, v)
-        final = ("paid", "promise", "plan_agreed")
-        missed = np.where(state.latent.blocks[rows], _pick(_BLOCKED, v), _pick(_NOT_THROUGH, v))
-        if channel == VISIT:
-            missed = np.full(len(rows), OUTCOME_CODE["no_answer"])
-        # somebody else picks up where the line was answered but not by the customer
-        answered = u_reach[rows] < p / state.preset.right_party_share
-        missed = np.where(answered, OUTCOME_CODE["third_party"], missed)
-    else:
-        got = _pick(_TALK_DIGITAL[WORLD_CHANNELS[channel]], v)
-        final = ("paid_online", "replied", "replied")
-        lost = u_reach[rows] > 1 - state.preset.undelivered_share
-        missed = np.where(lost, OUTCOME_CODE["undelivered"], OUTCOME_CODE["delivered"])
-    codes = np.array([OUTCOME_CODE[name] for name in final])
-    agreed = codes[np.minimum(kind, len(codes) - 1)]
-    return np.where(kind == TALK, got, np.where(kind < TALK, agreed, missed))
-
-
 def _harmed(
     state: State, rows: np.ndarray, channel: np.ndarray, point: np.ndarray, u: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     complaint, opt_out = harm(state, rows, channel, point)
     return u[9, rows] < complaint, u[10, rows] < opt_out
-
-
-def _harm_outcome(
-    outcome: np.ndarray,
-    channel: np.ndarray,
-    complains: np.ndarray,
-    opts_out: np.ndarray,
-    kind: np.ndarray,
-) -> np.ndarray:
-    """Show harm as the outcome where nothing better was agreed."""
-    spoken = IS_CALL[channel]
-    message = ~spoken & (channel != LETTER) & (kind >= TALK)
-    stop = spoken & (kind == TALK) & (complains | opts_out)
-    shown = np.where(stop, OUTCOME_CODE["asked_to_stop"], outcome)
-    shown = np.where(message & opts_out, OUTCOME_CODE["opted_out"], shown)
-    return np.where(message & complains, OUTCOME_CODE["complained"], shown)
 
 
 def _start_second(hour: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -309,13 +214,11 @@ def _consequences(
     opts_out: np.ndarray,
     known: np.ndarray,
 ) -> None:
-    """Holds and revocations that an attempt brings about."""
+    """Write the holds and revocations that attempts bring about."""
     stop = rows[complains]
     state.held_until[stop] = NEVER
     code = np.where(IS_CALL[channel[complains]], 0, 9)
-    record.add(
-        "holds", len(stop), customer=stop, kind=code, starts_us=known[complains], ends_us=-1
-    )
+    record.add("holds", len(stop), customer=stop, kind=code, starts_us=known[complains], ends_us=-1)
     for code, (word, days) in enumerate(_HOLD_DAYS.items(), start=1):
         hit = outcome == OUTCOME_CODE[word]
         whom = rows[hit]

@@ -79,9 +79,7 @@ def earlier_snapshots(state: State, record: Recorder, entered_on: int) -> pd.Dat
     return _debt_snapshots({name: values[new] for name, values in rows.items()}, state)
 
 
-def _by_customer(
-    rows: dict[str, np.ndarray], name: str, record: Recorder
-) -> dict[str, np.ndarray]:
+def _by_customer(rows: dict[str, np.ndarray], name: str, record: Recorder) -> dict[str, np.ndarray]:
     """Sort rows by customer (or debt), then as they came: cheap here, dear once they are text."""
     if name == "touch_events":
         touches = record.columns("touches")

@@ -11,7 +11,15 @@ from contactopt.simulation.presets import Preset
 from contactopt.simulation.response import LETTER
 from contactopt.simulation.state import NEVER, State, stage_of
 
-__all__ = ["MAX_DAYS", "base_intensity", "decay", "effect_intensity", "expected_money", "money_due", "pay_shares"]
+__all__ = [
+    "MAX_DAYS",
+    "base_intensity",
+    "decay",
+    "effect_intensity",
+    "expected_money",
+    "money_due",
+    "pay_shares",
+]
 
 #: the longest history of a world, in days
 MAX_DAYS = 1500

@@ -37,10 +37,10 @@ def template_name(code: int) -> str:
 def decide(state: State, record: Recorder, score: np.ndarray, u: np.ndarray) -> Attempts:
     """Draw the incumbent's actions of the day and log their probabilities.
 
-    Two fifths of the customers are decided on each day but Sundays. Who can be contacted is contacted
-    with a probability that rises with the bureau score, a low age of the debt and past payments
-    (this is what misleads naive learners); channel and hour are drawn independently. Every lawful
-    channel and hour has a positive probability.
+    Two fifths of the customers are decided on each day but Sundays. Who can be contacted is
+    contacted with a probability that rises with the bureau score, a low age of the debt and past
+    payments (this is what misleads naive learners); channel and hour are drawn independently.
+    Every lawful channel and hour has a positive probability.
 
     Parameters
     ----------

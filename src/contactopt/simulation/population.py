@@ -211,7 +211,9 @@ def draw_points(
     second = np.isin(slot, (1, 4))
     dead_share = np.clip(np.where(second, 1.6 * dead_share, dead_share), 0, 0.85)
     alive = rng.random(p) >= dead_share
-    quality = np.clip(1 - dead_share + np.where(alive, 0.08, -0.25) + 0.12 * rng.normal(size=p), 0.02, 0.99)
+    quality = np.clip(
+        1 - dead_share + np.where(alive, 0.08, -0.25) + 0.12 * rng.normal(size=p), 0.02, 0.99
+    )
     address = np.arange(p)
     shared = rng.random(p) < np.asarray(preset.shared_share)[_DEAD_CLASS[slot]]
     previous = np.where(customer > 0, of_customer[np.maximum(customer - 1, 0), slot], -1)

@@ -179,7 +179,7 @@ class Preset:
     inbound_daily: Row = (0.004, 0.006, 0.002, 0.001, 0.004, 0.007)  # A
     consent_granted: Row = (0.97, 0.88, 0.90, 0.80, 0.92, 0.85, 0.8, 0.97, 0.9)  # A
     consent_revoked: Row = (0.01, 0.04, 0.03, 0.03, 0.03, 0.02, 0.02, 0.005, 0.02)  # A
-    # ---- the incumbent (A): calls at ten, likely payers first, a little of everything else ---------
+    # ---- the incumbent (A): calls at ten, likely payers first, some of the rest --------
     incumbent_contact: tuple[float, float] = (0.60, 0.96)  # least and most likely to be contacted
     incumbent_channels: Row = (0.50, 0.15, 0.17, 0.04, 0.11, 0.0, 0.0, 0.03, 0.0)
     incumbent_ten_share: float = 0.62

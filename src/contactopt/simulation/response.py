@@ -148,5 +148,3 @@ def harm(
     complaint = -np.expm1(-np.asarray(preset.complaint)[channel] * growth)
     opt_out = -np.expm1(-np.asarray(preset.opt_out)[channel] * growth)
     return complaint, opt_out
-
-

@@ -171,6 +171,4 @@ class State:
             usable = (points >= 0) & ~self.known_dead[np.maximum(points, 0)]
             quality = np.where(usable, self.points.quality[np.maximum(points, 0)], -1.0)
             best = np.argmax(quality, axis=1)
-            self.best_point[group, customers] = np.where(
-                usable[rows, best], points[rows, best], -1
-            )
+            self.best_point[group, customers] = np.where(usable[rows, best], points[rows, best], -1)

@@ -109,7 +109,9 @@ def debts(state: State, facts: Facts, entered_after: int | None = None) -> pd.Da
     charged = since + 180
     first = all_debts.first_since[debt]
     ended = all_debts.ended[debt]
-    recalled = (ended < NEVER) & (state.preset.recall_dpd is not None) & (all_debts.status[debt] == 5)
+    recalled = (
+        (ended < NEVER) & (state.preset.recall_dpd is not None) & (all_debts.status[debt] == 5)
+    )
     midnight = state.clock.utc_midnight_us
     own = owner == 0
     young = state.day - first < 365

@@ -44,7 +44,7 @@ def channel_codes(actions: ActionSpace) -> np.ndarray:
 
 
 def true_reach(state: State, actions: ActionSpace) -> np.ndarray:
-    """Chance that each action reaches each customer today, (n, m) float64."""
+    """Return the chance that each action reaches each customer today, (n, m) float64."""
     codes = channel_codes(actions)
     out = np.zeros((state.n_customers, len(actions)))
     everyone = np.arange(state.n_customers)
@@ -57,7 +57,7 @@ def true_reach(state: State, actions: ActionSpace) -> np.ndarray:
 
 
 def true_pay_wait(state: State, horizon_days: int) -> np.ndarray:
-    """Chance that each customer pays within the horizon if nobody makes contact, (n,)."""
+    """Return the chance that each customer pays within the horizon without contact, (n,)."""
     _check_horizon(state, horizon_days)
     out = np.zeros(state.n_customers)
     for rows in _blocks(state.n_customers):
@@ -72,7 +72,7 @@ def true_pay_wait(state: State, horizon_days: int) -> np.ndarray:
 def true_values(
     state: State, actions: ActionSpace, objective: ObjectiveConfig | None = None
 ) -> np.ndarray:
-    """Expected net value of each action over waiting, nothing else done afterwards, (n, m).
+    """Return the expected net value of each action over waiting, nothing done afterwards, (n, m).
 
     Margin times discounted money over waiting within the horizon, less the variable cost and the
     expected cost of complaints and opt-outs. Customers with nothing past due get minus cost and
@@ -84,7 +84,7 @@ def true_values(
         If the horizon is longer than the pause after a payment (30 days in every preset), beyond
         which the sum over first payments would not be exact, or a channel is unknown.
     """
-    objective = objective or ObjectiveConfig()
+    objective = objective or ObjectiveConfig.model_validate({})
     _check_horizon(state, objective.horizon_days)
     codes = channel_codes(actions)
     reaches = true_reach(state, actions)
@@ -106,7 +106,7 @@ def true_values(
 def _contact_lifts(
     state: State, rows: np.ndarray, channels: np.ndarray, objective: ObjectiveConfig
 ) -> dict[int, np.ndarray]:
-    """Money that a contact that reached adds over waiting, by channel, each (r,)."""
+    """Return the money that a contact that reached adds over waiting, by channel, each (r,)."""
     horizon = objective.horizon_days
     daily = (1 + objective.discount_rate_yearly) ** (-1 / 365)
     fade = decay(state.preset)
@@ -143,7 +143,7 @@ def _contact_lifts(
 
 
 def _promise_discount(state: State, rows: np.ndarray, daily: float) -> np.ndarray:
-    """Mean discount factor of the day on which a kept promise pays, (r,)."""
+    """Return the mean discount factor of the day on which a kept promise pays, (r,)."""
     payday, named = promise_delay_shares(state, rows)
     low, high = PROMISE_DAYS
     other = np.mean(daily ** np.arange(low, high + 1.0))
@@ -173,5 +173,3 @@ def _check_horizon(state: State, horizon_days: int) -> None:
 
 def _blocks(n: int) -> list[np.ndarray]:
     return [np.arange(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
-
-

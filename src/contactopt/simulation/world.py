@@ -269,7 +269,7 @@ class World:
         *,
         objective: ObjectiveConfig | None = None,
     ) -> np.ndarray:
-        """Expected net value of each action now over waiting, nothing done afterwards.
+        """Return the expected net value of each action now over waiting, nothing done afterwards.
 
         Parameters
         ----------
@@ -287,11 +287,11 @@ class World:
         return truth.true_values(self.state, actions, objective)
 
     def true_reach(self, actions: ActionSpace) -> np.ndarray:
-        """Chance that each action reaches each customer today, (n, m) float64."""
+        """Return the chance that each action reaches each customer today, (n, m) float64."""
         return truth.true_reach(self.state, actions)
 
     def true_pay_wait(self, horizon_days: int = 30) -> np.ndarray:
-        """Chance of a payment within the horizon if nobody makes contact, (n,) float64."""
+        """Return the chance of a payment within the horizon without contact, (n,) float64."""
         return truth.true_pay_wait(self.state, horizon_days)
 
     def _check_as_of(self, as_of: object) -> None:
@@ -319,8 +319,6 @@ class World:
 
     def __repr__(self) -> str:
         return f"World({self.preset.name!r}, {self.state.n_customers} customers, day {self.day})"
-
-
 
 
 def _no_attempts() -> Attempts:

@@ -131,7 +131,8 @@ def version_of(store: Store, name: str, version: str) -> ModelVersion:
             raise
         known = [str(v.version) for v in _versions(store, name)]
         raise TrackingError(
-            f"{name!r} has no version {version}", hint=f"it has {', '.join(known) or 'none yet'}"
+            f"{name!r} has no version {version}",
+            hint=f"the newest are {', '.join(known[-10:]) or 'none yet'}",
         ) from None
 
 

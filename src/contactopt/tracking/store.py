@@ -26,6 +26,8 @@ __all__ = ["DEFAULT_URI", "Store", "open_store", "resolve_uri"]
 # A bank's customer data stays where it is; a user who wants telemetry sets the variable first.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# stdout belongs to results: a server's client would print a link there for every run
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 _SQLITE = "sqlite:///"
