@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lawful_worlds import random_world
 from oracles.compliance_oracle import Oracle
@@ -14,6 +14,8 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.journal import Journal
 
+#: a world is its seed: nothing to shrink
+PHASES = (Phase.explicit, Phase.generate)
 #: daylight saving both ways, Saturday and Sunday edges, holidays, year's end, a leap day
 INSTANTS = (
     "2026-03-07T14:00Z", "2026-03-08T05:45Z", "2026-10-31T20:00Z", "2026-11-01T04:10Z",
@@ -56,7 +58,7 @@ def compare(tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig,
                 found = None if point < 0 else view.points["contact_point_id"].iloc[point]
                 assert found == truth.point_id, where
                 assert verdict.start_before[c, a] > start, where
-            elif later and action.slot_local_hour is not None and (c + a) % 5 == 0:
+            elif later and action.slot_local_hour is not None and (c + a) % 7 == 0:
                 until = oracle.lawful_from(c, action)
                 expected = NO_INSTANT if until is None else pd.Timestamp(until).value // 1000
                 if until is not None or verdict.lawful_from[c, a] < pd.Timestamp(as_of).value // 1000 + 40 * 86_400 * 10**6:
@@ -66,7 +68,7 @@ def compare(tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig,
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True, phases=PHASES)
 def test_random_histories(seed):
     profile = ("law", "strict", "policy")[seed % 3]
     fallback = ("cautious", "cautious", "refuse")[seed // 3 % 3]
@@ -76,7 +78,7 @@ def test_random_histories(seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True, phases=PHASES)
 def test_the_first_lawful_instant(seed):
     as_of = INSTANTS[seed % len(INSTANTS)]
     tables = random_world(seed, as_of, 6, ahead=False, few=True)

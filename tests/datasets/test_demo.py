@@ -1,7 +1,11 @@
 """The demo portfolio is the simulated world, ready to use."""
 
+from pathlib import Path
+
 import pandas as pd
 
+from contactopt.config import StrategyConfig
+from contactopt.contracts import Portfolio
 from contactopt.datasets import load_demo
 
 
@@ -20,3 +24,15 @@ def test_progress_bar_changes_nothing(capsys):
     shown = load_demo(20, n_days=4, progress=True)
     assert "simulating" in capsys.readouterr().err
     assert shown.content_hash == load_demo(20, n_days=4).content_hash
+
+
+def test_shipped_portfolio_is_small_and_ready():
+    folder = Path(__file__).parents[2] / "datasets" / "small"
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    assert size < 1 << 20
+    small = Portfolio.from_folder(folder / "portfolio")
+    assert small.n_customers == 300
+    assert small.capacity is not None
+    config = StrategyConfig.from_yaml(folder / "strategy.yaml")
+    assert small.validate(config, small.latest_instant()).ok
+    assert small.latest_instant() == pd.Timestamp("2026-03-11T08:05Z")

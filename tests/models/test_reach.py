@@ -182,7 +182,7 @@ def test_faulty_input_is_named():
     with pytest.raises(ContractError, match="rcs"):
         ReachModel().fit(rows)
     assert ReachModel(like={"rcs": "sms"}).fit(rows).fit_record_["told_rows"] == 1
-    with pytest.raises(ContractError, match="outside 0..23"):
+    with pytest.raises(ContractError, match=r"outside 0\.\.23"):
         ReachModel().fit(rows.assign(channel="sms", local_hour=24.0))
     with pytest.raises(ConfigError, match="rcs"):
         ReachModel().fit(empty).predict(["a"], ActionSpace.from_channels({"rcs": [9]}))

@@ -74,6 +74,7 @@ class Oracle:
     denied: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.kept: dict[Any, Any] = {}
         self.as_of = at(self.view.as_of_us)
         self.begin = self.as_of + timedelta(minutes=self.config.lead_minutes)
         self.end = self.begin + timedelta(hours=24)
@@ -99,6 +100,11 @@ class Oracle:
         return channel if channel in CHANNELS else None
 
     def words(self, channel: str) -> set[str]:
+        if channel not in self.kept:
+            self.kept[channel] = self._words(channel)
+        return self.kept[channel]
+
+    def _words(self, channel: str) -> set[str]:
         root = self.root(channel)
         if root is None:
             return set(table("words")["rule_channels"])
@@ -128,6 +134,11 @@ class Oracle:
     # ---- place -----------------------------------------------------------------------------
 
     def places(self, c: int) -> tuple[list[str], list[str], str | None]:
+        if c not in self.kept:
+            self.kept[c] = self._places(c)
+        return self.kept[c]
+
+    def _places(self, c: int) -> tuple[list[str], list[str], str | None]:
         customer = self.view.customers.iloc[c]
         own = customer.get("jurisdiction")
         jurisdictions = set() if null(own) else {own}
@@ -201,6 +212,8 @@ class Oracle:
     # ---- hours -----------------------------------------------------------------------------
 
     def open(self, rule: Any, moment: datetime, zones: list[str], bare: list[str]) -> bool:
+        if not any(rule.effective_on(local_date(moment, z)) for z in zones):
+            return True
         return all(self.open_in(rule, moment, z, bare) for z in zones)
 
     def open_in(self, rule: Any, moment: datetime, zone: str, bare: list[str]) -> bool:
@@ -509,11 +522,8 @@ class Oracle:
             return not (meant and begins <= moment and (to is None or moment < to))
         if moment is not None and moment < at(h["starts_us"]):
             return False
-        if how.get("detail") == "channels" and null(h["channel"]) and detail:
-            if detail.get("refused"):
-                return any(self.closes(x, channel) for x in detail["refused"])
-            if detail.get("only"):
-                return channel not in detail["only"]
+        if how.get("detail") == "channels" and null(h["channel"]):
+            return self.refuses(detail or {}, channel)
         if "spares_channels" in how:
             return self.root(channel) not in how["spares_channels"]
         if not self.closes(h["channel"], channel):
@@ -583,8 +593,12 @@ class Oracle:
         model = p.get("model")
         if model is None:
             return False
-        if model == "revocation" or revoked:
+        if model == "revocation":
             return revoked
+        if p.get("scope_line") == "wireless" and point is not None and point["kind"] == "landline":
+            return False
+        if revoked:
+            return True
         if model == "safe_harbor":
             basis = {table("flags")["consent_facts"]["basis"].get(b) for b in p["basis_any"]}
             at_work = (
@@ -600,8 +614,6 @@ class Oracle:
                     (local_date(moment, z) - local_date(max(shown), z)).days > p["expiry_days"]
                     for z in zones
                 )
-            return False
-        if p.get("scope_line") == "wireless" and point is not None and point["kind"] == "landline":
             return False
         return granted is None
 
@@ -632,13 +644,16 @@ class Oracle:
         return hit
 
     def hold_on_point(self, h: dict[str, Any], c: int, channel: str, point: Any) -> bool:
-        if h["customer"] != c or at(h["starts_us"]) >= self.end:
-            return False
-        ends = at(h["ends_us"])
-        if ends is not None and (ends <= self.as_of or ends <= self.begin):
-            return False
         how = table("flags")["holds"].get(h["kind"], {})
         detail = h["detail"] if isinstance(h["detail"], dict) else {}
+        agreed = how.get("detail") == "agreed_window"
+        if h["customer"] != c or (at(h["starts_us"]) >= self.end and not agreed):
+            return False
+        ends = at(h["ends_us"])
+        if ends is None and agreed and {"from", "to"} <= set(detail):
+            ends = datetime.fromisoformat(detail["to"])
+        if ends is not None and (ends <= self.as_of or ends <= self.begin):
+            return False
         work = "only_place" in how or (
             how.get("detail") == "local_window" and detail.get("place") == "work"
         )
@@ -648,7 +663,16 @@ class Oracle:
             return False
         if work and point["place"] not in ("work", "unknown"):
             return False
-        return self.closes(h["channel"], channel)
+        if "spares_channels" in how:
+            return self.root(channel) not in how["spares_channels"]
+        if how.get("detail") == "channels" and null(h["channel"]):
+            return self.refuses(detail, channel)
+        return agreed or self.closes(h["channel"], channel)
+
+    def refuses(self, detail: dict[str, Any], channel: str) -> bool:
+        if detail.get("refused"):
+            return any(self.closes(x, channel) for x in detail["refused"])
+        return not detail.get("only") or channel not in detail["only"]
 
     def speaks(self, rule: Any, channel: str) -> bool:
         return "*" in rule.channels or bool(self.words(channel) & set(rule.channels))
@@ -695,7 +719,10 @@ class Oracle:
         rules: list[Any],
         events: list[Event],
     ) -> tuple[set[str], Any]:
-        point, hit = self.choose(c, debt, channel, rules, zones)
+        key = (c, None if debt is None else debt["debt"], channel)
+        if key not in self.kept:  # which point is used does not hang on the hour
+            self.kept[key] = self.choose(c, debt, channel, rules, zones)
+        point, hit = self.kept[key]
         facts = self.facts(c, debt, channel, moment, zones, refused)
         if moment is None and zones:
             facts.add("slot:none")

@@ -70,7 +70,7 @@ class Flow:
                 self.full[e] = self.edges.pop(e) == UNIT
 
 
-def draw(probabilities, tree, seed: int) -> np.ndarray:
+def draw(probabilities, tree, seed: int) -> np.ndarray:  # noqa: C901 (one page, read once)
     n, m = tree.cell.shape
     n_buckets = len(tree.edges) - 1
     node = [[int(tree.cell[i, j]) for j in range(m)] + [tree.free] for i in range(n)]

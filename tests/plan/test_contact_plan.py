@@ -13,6 +13,7 @@ import pytest
 from scored import AS_OF, capacity, make_batch
 
 from contactopt.contracts.action_space import ActionSpace
+from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ConfigError
 from contactopt.plan import rank, read_decisions
 from contactopt.policy import ContactPolicy
@@ -334,3 +335,22 @@ def test_nobody_eligible_all_wait_for_certain():
     assert plan.to_frame().empty
     none = rank(make_batch(30), policy=ContactPolicy(holdout_share=1.0, exploration_share=1.0))
     assert none.to_frame().empty
+
+
+def test_order_of_the_scores_does_not_matter():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        [(f"C-{k}", f"{c}@{h:02d}", c, h) for k in range(40) for c in ("sms", "email")
+         for h in (14, 17)],
+        columns=["customer_id", "action_id", "channel", "slot_local_hour"],
+    )  # fmt: skip
+    frame["allowed"], frame["reasons"] = True, ""
+    frame["value"], frame["cost"] = rng.normal(1, 1, len(frame)), 0.1
+    frame["slot_start"] = AS_OF.normalize() + pd.to_timedelta(frame["slot_local_hour"], unit="h")
+    plans = [
+        rank(ScoredBatch.from_frame(f, as_of=AS_OF, currency="USD"), capacity=capacity(40))
+        for f in (frame, frame.sample(frac=1, random_state=1))
+    ]
+    assert plans[0].batch_id == plans[1].batch_id
+    by_id = [p.to_frame().set_index("customer_id")[["action_id", "propensity"]] for p in plans]
+    pd.testing.assert_frame_equal(*by_id)

@@ -86,7 +86,7 @@ def _metric_lines(record: dict[str, Any]) -> list[tuple[str, object]]:
     for part, content in record.get("parts", {}).items():
         figures = [f"{content['rows']:,} rows"] if content.get("rows") is not None else []
         figures += [
-            f"{name} {value:.4g}"
+            f"{name} {value:,.0f}" if float(value).is_integer() else f"{name} {value:.4g}"
             for name, value in content.get("metrics", {}).items()
             if isinstance(value, int | float) and name != "rows"
         ]

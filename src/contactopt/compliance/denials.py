@@ -18,7 +18,7 @@ from contactopt.compliance.facts import collect_facts
 from contactopt.compliance.holds import local_window_mask
 from contactopt.compliance.points import PointChoice, choose_points
 from contactopt.compliance.templates import NONE_FITS, choose_templates
-from contactopt.compliance.timing import Clock, Times
+from contactopt.compliance.timing import Clock, Times, in_force
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import RulePackError
 from contactopt.journal.local_time import HOUR_US, local_day
@@ -206,25 +206,20 @@ class Denials:
     def _only_effective(self) -> None:
         """Lift rules from slots on local dates on which they are not law in any zone."""
         b = self.block
-        first = int(local_day(b.window.begin_us, "UTC")) - 1
-        days = [date(1970, 1, 1) + timedelta(days=first + i) for i in range(4)]
+        _, zone_set, _ = self.clock.keys
+        today = local_day(np.array([b.window.begin_us, b.window.end_us]), "UTC").tolist()
+        days = [date(1970, 1, 1) + timedelta(days=d) for d in (today[0] - 1, today[1] + 1)]
         for i, rule in enumerate(b.rules):
-            law = np.array([rule.effective_on(d) for d in days])
-            if law.all():
+            if all(rule.effective_on(d) for d in days):
                 continue
             word, bit = b.bit(i)
-            in_force = self._in_force(law, first)[self.times.key]
-            self.bits[word] = np.where(in_force, self.bits[word], self.bits[word] & ~bit)
-
-    def _in_force(self, law: Bools, first: int) -> Bools:
-        _, zone_set, _ = self.clock.keys
-        out = np.zeros(self.times.start.shape, dtype=bool)
-        for k in range(len(out)):
-            us = self.times.start[k]
-            for zone in self.block.places.zone_sets[zone_set[k]]:
-                day = np.clip(local_day(us, zone) - first, 0, len(law) - 1)
-                out[k] |= law[day]
-        return out
+            law = np.array(
+                [
+                    in_force(rule, b.places.zone_sets[z], self.times.start[k])
+                    for k, z in enumerate(zone_set)
+                ]
+            ).reshape(self.times.start.shape)[self.times.key]
+            self.bits[word] = np.where(law, self.bits[word], self.bits[word] & ~bit)
 
     def _missing_slots(self) -> None:
         """A clock hour that does not begin in the window (daylight saving) cannot be used."""

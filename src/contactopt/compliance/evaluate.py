@@ -239,7 +239,9 @@ def _fill(block: Block, found: Denials, blocked: Bools, days: int, out: Ints) ->
             after = np.maximum(found.release[at][:, group], begin)
             after[~hit[own][:, group]] = begin
             opens = found.clock.next_open(k, int(group[0]), after.ravel(), days).reshape(after.shape)
-            opens = np.where((opens == NO_INSTANT) | ~hit[own][:, group], INDEFINITE, opens)
+            # a basis of consent that has expired by then is no basis
+            expired = opens >= found.points.until[at][:, block.channel_of[group]]
+            opens = np.where((opens == NO_INSTANT) | expired | ~hit[own][:, group], INDEFINITE, opens)
             np.minimum.at(out, (block.customer[at][:, None], group[None, :]), opens)
 
 

@@ -6,6 +6,7 @@ All tables are made per distinct (zone set, rule set, channel) and gathered, nev
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +28,7 @@ from contactopt.journal.local_time import (
     local_us,
 )
 
-__all__ = ["Clock", "Times"]
+__all__ = ["Clock", "Times", "in_force"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -172,6 +173,8 @@ class Clock:
         denied = []
         for i in self.hours_rules(int(rule_set[key]), channel):
             is_open, until = self.state(self.block.rules[i], zones, places, us, tag)
+            free = ~in_force(self.block.rules[i], zones, us)
+            is_open, until = is_open | free, np.where(free, INDEFINITE, until)
             denied.append((i, ~is_open))
             close = np.minimum(close, until)
         return denied, close
@@ -269,6 +272,24 @@ class Clock:
         today = int(local_day(w.begin_us, zone))
         us = instant_of((today + np.arange(days + 1)) * DAY_US + hour * HOUR_US, zone)
         return us[(us >= w.begin_us) & (local_hour(us, zone) == hour)]
+
+
+def in_force(rule: Rule, zones: tuple[str, ...], us: Ints) -> Bools:
+    """Whether a rule is law on the local date of each instant, in any zone."""
+    out = np.full(len(us), rule.effective_from is None and rule.effective_to is None)
+    if out.all():
+        return out
+    first, last = (_day(d, edge) for d, edge in ((rule.effective_from, 0), (rule.effective_to, 1)))
+    for zone in zones:
+        day = local_day(us, zone)
+        out |= (day >= first) & (day <= last)
+    return out
+
+
+def _day(day: date | None, edge: int) -> int:
+    if day is None:
+        return (-1, 1)[edge] * 10**9
+    return (day - date(1970, 1, 1)).days
 
 
 def _quarters(begin_us: int, end_us: int) -> Ints:

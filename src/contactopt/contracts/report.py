@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ValidationReport", "validation_report"]
 
+#: tables whose age stands in the short report even when nothing is wrong with it
+_ALWAYS_TOLD = ("touches", "payments", "debt_snapshots")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValidationReport:
@@ -121,9 +124,9 @@ class ValidationReport:
             for d in self.delays.itertuples()
         ]
         lines += [
-            ("  age", f"{a.table} {a.age_hours:.0f} h ({a.state}, limit {a.limit_hours:.0f} h)")
+            ("  age", _age(a.table, a.age_hours, a.state, a.limit_hours))
             for a in self.staleness.itertuples()
-            if a.state != "empty"
+            if a.state in ("warning", "stale") or a.table in _ALWAYS_TOLD
         ]
         lines += [
             ("  dropped columns", f"{table}: {', '.join(columns)}")
@@ -159,6 +162,12 @@ def validation_report(
         not_used_yet=not_used_yet(portfolio.tables),
         problems=tuple(p for check in checks if (p := _problem(check)) is not None),
     )
+
+
+def _age(table: Any, hours: Any, state: Any, limit: Any) -> str:
+    if state == "empty":
+        return f"{table} is empty"
+    return f"{table} {hours:.0f} h ({state}, limit {limit:.0f} h)"
 
 
 def _problem(check: Callable[[], object]) -> ContactoptError | None:

@@ -103,7 +103,15 @@ READERS: dict[str, dict[str, str | None]] = {
         "detail": "compliance: suppression",
         "recorded_at": _KNOWN,
     },
-    "notices": dict.fromkeys(TABLES["notices"].columns),
+    "notices": {
+        "notice_id": _KEY,
+        "customer_id": _KEY,
+        "debt_id": _KEY,
+        "kind": None,
+        "sent_at": None,
+        "channel": None,
+        "recorded_at": None,
+    },
     "touches": {
         "touch_id": _KEY,
         "customer_id": _KEY,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.features._base import Column, FeatureBlock, category
 from contactopt.features.moments import Moments
-from contactopt.journal.columns import numbers, text
+from contactopt.journal.columns import numbers, text, word_codes
 
 __all__ = ["Customer"]
 
@@ -58,8 +57,7 @@ class Customer(FeatureBlock):
         words = {**self.words_, "kind": list(v.CUSTOMER_KINDS)}
         out: dict[str, Any] = {}
         for name, seen in words.items():
-            codes = pd.Categorical(text(frame, name), categories=seen).codes
-            out[name] = category(codes[who], seen)
+            out[name] = category(word_codes(text(frame, name), seen)[who], seen)
         if self.use_age:
             year = moments.local_day.astype("datetime64[D]").astype("datetime64[Y]")
             out["age"] = year.astype(np.int64) + 1970 - numbers(frame, "birth_year")[who]

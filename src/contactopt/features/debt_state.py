@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.features._base import Column, FeatureBlock, category
 from contactopt.features.arithmetic import MONTH_DAYS, days_between, instant_at, ratio, value_at
 from contactopt.features.moments import Moments
-from contactopt.journal.columns import instants, numbers, text, words
+from contactopt.journal.columns import instants, numbers, text, word_codes, words
 from contactopt.journal.debts import STAGES
 
 __all__ = ["DebtState"]
@@ -130,7 +129,6 @@ class DebtState(FeatureBlock):
         snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
         status = np.append(log.status.codes.astype(np.int64), -1)[snapshot]
         status = np.where(status < len(v.DEBT_STATUSES), status, -1)
-        status = np.where(status < len(v.DEBT_STATUSES), status, -1)
         out: dict[str, Any] = {
             "stage": category(rows.of_lead(rows.states.stage, 5), STAGES),
             "status": category(status, v.DEBT_STATUSES),
@@ -140,7 +138,7 @@ class DebtState(FeatureBlock):
             code = codes[m.lead_debt]
             out[name] = category(np.where(code < len(vocabulary), code, -1), vocabulary)
         for name, seen in (("creditor", self.creditors_), ("book", self.books_)):
-            codes = np.append(pd.Categorical(text(log.frame, name), categories=seen).codes, -1)
+            codes = np.append(word_codes(text(log.frame, name), seen), -1)
             out[name] = category(codes[m.lead_debt], seen)
         return out
 

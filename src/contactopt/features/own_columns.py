@@ -12,6 +12,7 @@ from contactopt.features._base import Column, FeatureBlock, category
 from contactopt.features.arithmetic import value_at
 from contactopt.features.moments import Moments
 from contactopt.features.trajectory import N_LAGS, lead_snapshots
+from contactopt.journal.columns import word_codes
 
 __all__ = ["OwnColumns"]
 
@@ -130,5 +131,5 @@ def _codes(frame: pd.DataFrame, name: str, seen: list[str]) -> Any:
     words = [None if w is None else str(w) for w in column.unique()]
     codes, _ = pd.factorize(column, sort=False)
     order = [w for w in words if w is not None]
-    lookup = np.append(pd.Categorical(order, categories=seen).codes.astype(np.int64), -1)
+    lookup = np.append(word_codes(pd.Series(order, dtype="str"), seen), -1)
     return np.append(lookup[codes], -1)

@@ -15,7 +15,17 @@ import pandas as pd
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
 
-__all__ = ["Ids", "Ints", "codes_of", "instants", "known_at", "numbers", "text", "words"]
+__all__ = [
+    "Ids",
+    "Ints",
+    "codes_of",
+    "instants",
+    "known_at",
+    "numbers",
+    "text",
+    "word_codes",
+    "words",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -57,12 +67,19 @@ def words(frame: pd.DataFrame, name: str, vocabulary: tuple[str, ...]) -> pd.Cat
     """
     if name not in frame or len(frame) == 0:
         return pd.Categorical.from_codes(np.full(len(frame), -1, np.int8), list(vocabulary))
-    column = frame[name]
-    coded = pd.Categorical(column, categories=list(vocabulary))
-    if (coded.codes < 0).sum() == column.isna().sum():
-        return coded
-    extra = sorted(set(column.dropna().unique()) - set(vocabulary))
-    return pd.Categorical(column, categories=[*vocabulary, *extra])
+    found = list(vocabulary)
+    codes = word_codes(frame[name], found)
+    if (codes < 0).sum() != frame[name].isna().sum():
+        found += sorted(set(frame[name].dropna().unique()) - set(vocabulary))
+        codes = word_codes(frame[name], found)
+    return pd.Categorical.from_codes(codes, found)
+
+
+def word_codes(column: pd.Series, known: Any) -> Ints:
+    """Return the position of each value in ``known``, -1 for null and other values."""
+    if len(known) == 0 or len(column) == 0:
+        return np.full(len(column), -1, dtype=np.int64)
+    return pd.Index(list(known), dtype="str").get_indexer(column.astype("str")).astype(np.int64)
 
 
 def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:

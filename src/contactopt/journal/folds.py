@@ -181,22 +181,29 @@ def gap_statistics(
 @njit(cache=True)
 def _gap_statistics(starts, known, until, time, wanted, depth, owners, instants):
     out = np.full((len(owners), 2), np.nan)
-    buffer = np.empty(depth, np.int64)
+    latest = np.empty(depth, np.int64)  # sorted by event time
     for i in range(len(owners)):
         low = starts[owners[i]]
         j = known_end(known, low, starts[owners[i] + 1], instants[i]) - 1
         n = 0
         while j >= low and n < depth:
             if wanted[j] and until[j] > instants[i]:
-                buffer[n] = time[j]
+                k = n
+                while k > 0 and latest[k - 1] > time[j]:
+                    latest[k] = latest[k - 1]
+                    k -= 1
+                latest[k] = time[j]
                 n += 1
             j -= 1
         if n < 2:
             continue
-        gaps = np.diff(np.sort(buffer[:n])) / 86_400e6
-        out[i, 0] = gaps.mean()
+        mean = (latest[n - 1] - latest[0]) / 86_400e6 / (n - 1)
+        out[i, 0] = mean
         if n > 2:
-            out[i, 1] = gaps.std()
+            square = 0.0
+            for k in range(1, n):
+                square += ((latest[k] - latest[k - 1]) / 86_400e6 - mean) ** 2
+            out[i, 1] = np.sqrt(square / (n - 1))
     return out
 
 

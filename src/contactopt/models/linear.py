@@ -32,10 +32,13 @@ class LogisticLearner:
     def fit(self, X: Floats, y: Floats, weight: Floats) -> LogisticLearner:
         """Fit on rows of shape (n, k) with labels 0/1; both classes must be there."""
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         self.design_ = LinearDesign(self.categories).fit(X)
         model = LogisticRegression(C=1.0 / self.strength, max_iter=300, tol=1e-5)
-        fitted: Any = model.fit(self.design_.transform(X), y, sample_weight=weight)
+        # one thread: spinning BLAS threads cost more than they bring, and the sums stay the same
+        with threadpool_limits(limits=1):
+            fitted: Any = model.fit(self.design_.transform(X), y, sample_weight=weight)
         self.coef_ = np.asarray(fitted.coef_[0], dtype=np.float64)
         self.intercept_ = float(fitted.intercept_[0])
         return self

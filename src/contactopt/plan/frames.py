@@ -42,7 +42,7 @@ def hours(plan: ContactPlan, arm: Ints) -> pd.Series:
     return pd.Series(h, dtype="Int64").mask(h < 0)
 
 
-def _words(codes: npt.NDArray[Any], words: list[str]) -> pd.Categorical:
+def _words(codes: npt.NDArray[Any], words: list[str]) -> Any:
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(words, dtype="str")))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from contactopt.contracts.scored_batch import ScoredBatch
+from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ContractError, sample_ids
 from contactopt.plan.allocation import allocate
 from contactopt.plan.capacity_rows import CLOSED, CellMap, map_cells
@@ -73,12 +74,32 @@ def rank(
         If minimum units cannot be met.
     ContractError
         If customers are not sorted and unique, or a score is not finite.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["a", "a", "b"],
+    ...         "action_id": ["sms", "letter", "sms"],
+    ...         "channel": ["sms", "letter", "sms"],
+    ...         "allowed": True,
+    ...         "reasons": "",
+    ...         "value": [2.0, 0.5, 1.0],
+    ...         "cost": 0.05,
+    ...     }
+    ... )
+    >>> batch = ScoredBatch.from_frame(scores, as_of="2026-06-02T12:00Z", currency="USD")
+    >>> capacity = pd.DataFrame({"pool": ["sms"], "date": ["2026-06-02"], "units": [1]})
+    >>> plan = rank(batch, capacity=capacity)
+    >>> int((plan.to_frame()["channel"] == "sms").sum())
+    1
     """
     policy = policy if policy is not None else ContactPolicy()
     policy.check()
     pools = pools or {}
     _check_ids(batch)
-    known = {*pools, *batch.pools, *batch.actions.channels}
+    # a channel of the contract that this batch does not use is no fault of the table
+    known = {*pools, *batch.pools, *batch.actions.channels, *CHANNELS}
     table = capacity_table(capacity, known)
     version = policy_version or batch.meta.get("policy_version") or policy.version
     if batch_id is None:

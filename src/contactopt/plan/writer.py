@@ -14,7 +14,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -133,7 +133,7 @@ def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = _plain_table(frame)
-    words = [f.name for f in table.schema if pa.types.is_string(f.type)]
+    words: Any = [f.name for f in table.schema if pa.types.is_string(f.type)]
     words += [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
     # numbers differ from row to row: a dictionary of them costs time and saves nothing
     pq.write_table(table, path, compression="zstd", use_dictionary=words, store_schema=False)
@@ -150,6 +150,6 @@ def _to_csv(frame: pd.DataFrame, path: Path) -> None:
         if pa.types.is_timestamp(field.type):
             # to whole seconds: a slot starts on one, and strftime would print microseconds
             seconds = pc.cast(table.column(k), pa.timestamp("s", "UTC"), safe=False)
-            iso = pc.strftime(seconds, format="%Y-%m-%dT%H:%M:%SZ")
+            iso = pc.call_function("strftime", [seconds], pc.StrftimeOptions("%Y-%m-%dT%H:%M:%SZ"))
             table = table.set_column(k, field.name, iso)
     pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))

@@ -35,7 +35,7 @@ class LogBarrier:
     >>> LogBarrier().probabilities(value, sd, np.array([[True, True]]), tau=0.1).round(3)
     array([[0.863, 0.09 , 0.047]])
     >>> LogBarrier().probabilities(value, sd, np.array([[False, True]]), tau=0.1).round(3)
-    array([[0.   , 0.905, 0.095]])
+    array([[0.  , 0.91, 0.09]])
     """
 
     name: ClassVar[str] = "log_barrier"

@@ -14,13 +14,27 @@ __all__ = ["days", "frame", "ids", "instants", "numbers", "words"]
 
 def ids(prefix: str, numbers: np.ndarray, width: int = 8) -> pa.Array:
     """Ids such as ``T-00000012``; negative numbers become null."""
-    missing = np.asarray(numbers) < 0
-    text = pc.cast(pa.array(np.where(missing, 0, numbers)), pa.string())
-    # by name: pyarrow makes these functions at import, where type checkers do not see them
-    padding = pc.PadOptions(width=width, padding="0")
-    padded = pc.call_function("utf8_lpad", [text], padding)
-    full = pc.call_function("binary_join_element_wise", [prefix, padded, "-"])
+    numbers = np.asarray(numbers, np.int64)
+    missing = numbers < 0
+    largest = int(numbers.max(initial=-1))
+    if 2 * largest < len(numbers):  # many rows of few owners: write each id once
+        names = _ids(prefix, np.arange(largest + 1), width)
+        return names.take(pa.array(numbers, mask=missing)) if largest >= 0 else _nulls(len(numbers))
+    full = _ids(prefix, np.where(missing, 0, numbers), width)
+    if not missing.any():
+        return full
     return pc.call_function("if_else", [pa.array(missing), pa.scalar(None, pa.string()), full])
+
+
+def _nulls(n: int) -> pa.Array:
+    return pa.nulls(n, pa.string())
+
+
+def _ids(prefix: str, numbers: np.ndarray, width: int) -> pa.Array:
+    # by name: pyarrow makes these functions at import, where type checkers do not see them
+    text = pc.cast(pa.array(numbers), pa.string())
+    padded = pc.call_function("utf8_lpad", [text], pc.PadOptions(width=width, padding="0"))
+    return pc.call_function("binary_join_element_wise", [prefix, padded, "-"])
 
 
 def words(choices: Sequence[str], codes: np.ndarray) -> pa.Array:

@@ -43,7 +43,7 @@ class World:
     n_customers : int
         0 gives a world of empty tables.
     random_state : int
-        Same seed and same actions, same tables, whatever the machine or number of threads.
+        Same seed and same actions, same tables, whatever the number of threads.
     start : str or date
         Civil date of day 0.
     n_days : int
