@@ -153,9 +153,9 @@ def cross_validate(portfolio, paid: np.ndarray, n_folds: int = 5) -> dict[str, f
     return {
         "rows": len(paid),
         "share_paid": float(paid.mean()),
-        "auc": auc(paid, predicted),
-        "log_loss": log_loss(paid, predicted),
-        "calibration_error": expected_calibration_error(paid, predicted, n_bins=10),
+        "auc": float(auc(paid, predicted)),
+        "log_loss": float(log_loss(paid, predicted)),
+        "calibration_error": float(expected_calibration_error(paid, predicted, n_bins=10)),
     }
 
 

@@ -176,6 +176,14 @@ class Oracle:
     def rules(
         self, jurisdictions: list[str], locality: str | None, ownership: Any
     ) -> tuple[list[Any], list[str], bool]:
+        key = (tuple(jurisdictions), locality, None if null(ownership) else ownership)
+        if key not in self.kept:
+            self.kept[key] = self._rules(jurisdictions, locality, ownership)
+        return self.kept[key]
+
+    def _rules(
+        self, jurisdictions: list[str], locality: str | None, ownership: Any
+    ) -> tuple[list[Any], list[str], bool]:
         bare = [j for j in jurisdictions if not any(inside(j, k) for k in self.book.jurisdictions)]
         cautious = bool(bare) and self.book.fallback == "cautious"
         refused = (bool(bare) or not jurisdictions) and not cautious
