@@ -122,7 +122,7 @@ def _contact_points(ids: pd.Series) -> pd.DataFrame:
             pd.DataFrame({"contact_point_id": own + f"-{kind}", "customer_id": own, "kind": kind})
         )
     points = pd.concat(parts, ignore_index=True)
-    return points.assign(place="home", holder="customer", valid_from="2005-01-01")
+    return points.assign(place="home", holder="customer", valid_from="2005-01-01T00:00Z")
 
 
 def _empty_tables() -> dict[str, pd.DataFrame]:

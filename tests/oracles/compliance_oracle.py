@@ -163,9 +163,12 @@ class Oracle:
                 )
                 if not related:
                     elsewhere += zones_of_jurisdiction(p["jurisdiction"])
-        zones += elsewhere
-        if not zones and not null(own):
+        told = bool(zones)
+        if not told and not null(own):
             zones = list(zones_of_jurisdiction(own))
+        if null(declared) and (told or not zones):
+            zones = sorted({*zones, *elsewhere})
+        zones += elsewhere
         locality = customer.get("locality")
         return (
             list(dict.fromkeys(zones)),

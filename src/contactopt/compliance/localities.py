@@ -121,13 +121,15 @@ def _zones(
     # a point without a zone in another jurisdiction: the customer may be there
     elsewhere = (of_point < 0) & (at_point >= 0)
     elsewhere &= _unrelated(own[owner], at_point, names)
-    pairs += _zones_of(owner[elsewhere], at_point[elsewhere], by_place)
     told = np.zeros(n, dtype=bool)
     for who, which in pairs:
         told[who[which >= 0]] = True
+    pairs += _zones_of(owner[elsewhere], at_point[elsewhere], by_place)
     silent = np.flatnonzero(~told)
     fallback = _zones_of(silent, own[silent], by_place)
-    primary = _primary(n, [pairs[0], *fallback, *pairs[1:]])
+    by_name = np.argsort(np.argsort(np.array(list(code), dtype=object)))
+    others = [np.concatenate(part) for part in zip(*pairs[1:], strict=True)]
+    primary = _primary(n, [pairs[0], *fallback, (others[0], others[1])], by_name)
     matrix = np.column_stack([primary, _sets(n, [*pairs, *fallback])])
     index, rows = _unique_rows(matrix)
     all_zones = list(code)
@@ -135,17 +137,15 @@ def _zones(
     return tuple(sets), index
 
 
-def _primary(n: int, pairs: list[tuple[Ints, Ints]]) -> Ints:
-    """Declared zone, else the main zone of the jurisdiction, else the first among points'."""
+def _primary(n: int, pairs: list[tuple[Ints, Ints]], by_name: Ints) -> Ints:
+    """Declared zone, else the jurisdiction's main zone, else the first by name of all others."""
     primary = np.full(n, -1, dtype=np.int64)
     for who, which in pairs:
-        known = which >= 0
-        who, which = who[known], which[known]
-        order = np.lexsort((which, who)) if len(pairs) and who.size else np.arange(0)
-        who, which = who[order], which[order]
-        first = np.append(True, who[1:] != who[:-1]) if who.size else np.zeros(0, bool)
-        free = primary[who[first]] < 0
-        primary[who[first][free]] = which[first][free]
+        free = which >= 0
+        free[free] = primary[who[free]] < 0
+        who, which = who[free], which[free]
+        order = np.lexsort((np.append(by_name, 0)[which], who))[::-1]
+        primary[who[order]] = which[order]  # the last one written is the first by name
     return primary
 
 

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from contactopt.features.moments import Moments
+from contactopt.journal.columns import coded
 
 __all__ = ["Column", "FeatureBlock", "category"]
 
@@ -107,4 +108,4 @@ def _typed(values: Any) -> Any:
 
 def category(codes: npt.ArrayLike, words: Any) -> pd.Categorical:
     """Return a Categorical with a fixed list of words; codes below 0 are missing."""
-    return pd.Categorical.from_codes(np.asarray(codes, dtype=np.int64), list(words))
+    return coded(np.asarray(codes, dtype=np.int64), words)

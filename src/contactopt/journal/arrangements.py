@@ -9,7 +9,17 @@ import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.columns import Ids, Ints, codes_of, instants, known_at, numbers, text, words
+from contactopt.journal.columns import (
+    Ids,
+    Ints,
+    coded,
+    codes_of,
+    instants,
+    known_at,
+    numbers,
+    text,
+    words,
+)
 from contactopt.journal.kernels import sum_since
 from contactopt.journal.local_time import local_day
 from contactopt.journal.payments import PaymentLog
@@ -70,7 +80,7 @@ def arrangement_frame(
             "paid": paid,
             "ended_us": np.where(over, ended, NO_INSTANT),
             "end_reason": np.where(over, reason, None),
-            "state": pd.Categorical.from_codes(np.where(over, 3, state), list(ARRANGEMENT_STATES)),
+            "state": coded(np.where(over, 3, state), ARRANGEMENT_STATES),
         }
     )
 

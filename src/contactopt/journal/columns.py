@@ -18,6 +18,7 @@ from contactopt.errors import ContractError
 __all__ = [
     "Ids",
     "Ints",
+    "coded",
     "codes_of",
     "instants",
     "known_at",
@@ -66,20 +67,29 @@ def words(frame: pd.DataFrame, name: str, vocabulary: tuple[str, ...]) -> pd.Cat
     A strategy may add channels of its own, so the words found decide which categories follow.
     """
     if name not in frame or len(frame) == 0:
-        return pd.Categorical.from_codes(np.full(len(frame), -1, np.int8), list(vocabulary))
+        return coded(np.full(len(frame), -1, np.int8), vocabulary)
     found = list(vocabulary)
     codes = word_codes(frame[name], found)
     if (codes < 0).sum() != frame[name].isna().sum():
         found += sorted(set(frame[name].dropna().unique()) - set(vocabulary))
         codes = word_codes(frame[name], found)
-    return pd.Categorical.from_codes(codes, found)
+    return coded(codes, found)
+
+
+def coded(codes: Any, known: Any) -> pd.Categorical:
+    """Return words by their codes in a fixed list, -1 null."""
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(known)))
 
 
 def word_codes(column: pd.Series, known: Any) -> Ints:
     """Return the position of each value in ``known``, -1 for null and other values."""
     if len(known) == 0 or len(column) == 0:
         return np.full(len(column), -1, dtype=np.int64)
-    return pd.Index(list(known), dtype="str").get_indexer(column.astype("str")).astype(np.int64)
+    return (
+        pd.Index(list(known), dtype="str")
+        .get_indexer(pd.Index(column, dtype="str"))
+        .astype(np.int64)
+    )
 
 
 def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:

@@ -15,6 +15,7 @@ from contactopt.journal.columns import (
     Floats,
     Ids,
     Ints,
+    coded,
     codes_of,
     instants,
     known_at,
@@ -201,7 +202,7 @@ class DebtLog:
         dpd = np.where(covered, 0.0, dpd)
         charged_off = self.date_known("charged_off_at", debts, at_us) != NO_INSTANT
         status = _pick(self.status.codes.astype(np.int64), snapshot, -1)
-        ended = np.isin(status, [self.status.categories.get_loc(s) for s in ENDED])
+        ended = np.isin(status, [v.DEBT_STATUSES.index(s) for s in ENDED])
         for name in ("closed_at", "recalled_at"):
             ended |= self.date_known(name, debts, at_us) != NO_INSTANT
         return DebtStates(
@@ -268,12 +269,12 @@ def debt_frame(log: DebtLog, at_us: int) -> pd.DataFrame:
     out["past_due_now"] = states.past_due_now[debts]
     out["days_past_due"] = states.days_past_due[debts]
     out["paid_since_snapshot"] = states.paid_since_snapshot[debts]
-    out["status"] = pd.Categorical.from_codes(
+    out["status"] = coded(
         _pick(log.status.codes.astype(np.int64), snapshot, -1), log.status.categories
     )
     out["next_due_at"] = _stamps(_pick(log.next_due_us, snapshot, NO_INSTANT))
     out["instalment"] = _pick(log.instalment, snapshot, np.nan)
-    out["stage"] = pd.Categorical.from_codes(states.stage[debts], list(STAGES))
+    out["stage"] = coded(states.stage[debts], STAGES)
     frame = pd.DataFrame(out)
     own = [c for c in log.frame.columns if str(c).startswith("x_")]
     return pd.concat([frame, log.frame[own].iloc[debts].reset_index(drop=True)], axis=1)

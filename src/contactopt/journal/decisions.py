@@ -9,7 +9,17 @@ import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.columns import Ids, Ints, codes_of, instants, known_at, numbers, text, words
+from contactopt.journal.columns import (
+    Ids,
+    Ints,
+    coded,
+    codes_of,
+    instants,
+    known_at,
+    numbers,
+    text,
+    words,
+)
 from contactopt.journal.local_time import DAY_US, HOUR_US
 
 __all__ = ["decision_frame"]
@@ -86,7 +96,7 @@ def _status_known(frame: pd.DataFrame, rows: Ints, end: Ints, at_us: int) -> pd.
     status = words(frame, "dispatch_status", v.DISPATCH_STATUSES)[rows]
     dispatched = instants(frame, "dispatched_at")[rows]
     told = np.where(dispatched == NO_INSTANT, end, dispatched) <= at_us
-    return pd.Categorical.from_codes(np.where(told, status.codes, -1), status.categories)
+    return coded(np.where(told, status.codes, -1), status.categories)
 
 
 def _executed(ids: pd.Series, channel: pd.Categorical, touches: pd.DataFrame) -> Any:

@@ -10,7 +10,17 @@ import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.columns import Floats, Ids, Ints, instants, known_at, numbers, text, words
+from contactopt.journal.columns import (
+    Floats,
+    Ids,
+    Ints,
+    coded,
+    instants,
+    known_at,
+    numbers,
+    text,
+    words,
+)
 from contactopt.journal.columns import codes_of as column_codes
 from contactopt.journal.event_index import EventIndex
 from contactopt.journal.kernels import NEVER
@@ -98,7 +108,7 @@ class PaymentLog:
             frame=frame,
             debt=debt[rows],
             amount=numbers(frame, "amount")[rows],
-            kind=pd.Categorical.from_codes(codes, kind.categories),
+            kind=coded(codes, kind.categories),
             method=words(frame, "method", ())[rows],
             rewarded=np.isin(codes, REWARDED),
             by_debt=EventIndex.build(

@@ -12,6 +12,7 @@ from contactopt.journal.columns import (
     Floats,
     Ids,
     Ints,
+    coded,
     codes_of,
     instants,
     known_at,
@@ -153,6 +154,6 @@ def promise_frame(log: PromiseLog, at_us: int) -> pd.DataFrame:
             "due_us": log.due_us[where],
             "amount": log.amount[where],
             "paid": paid,
-            "state": pd.Categorical.from_codes(state, list(PROMISE_STATES)),
+            "state": coded(state, PROMISE_STATES),
         }
     )

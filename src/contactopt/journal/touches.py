@@ -14,6 +14,7 @@ from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.columns import (
     Ids,
     Ints,
+    coded,
     codes_of,
     instants,
     known_at,
@@ -267,7 +268,7 @@ def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
             "direction": log.direction[where],
             "started_us": log.index.time[where],
             "known_us": log.index.known[where],
-            "outcome": pd.Categorical.from_codes(outcome, list(v.OUTCOMES)),
+            "outcome": coded(outcome, v.OUTCOMES),
             "outcome_known_us": outcome_known,
             "contact_point": log.point[where],
             "handled_by": log.handled_by[where],
@@ -315,7 +316,7 @@ def touch_event_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "touch": touch[keep],
-            "event": pd.Categorical.from_codes(log.event[events], list(v.OUTCOMES)),
+            "event": coded(log.event[events], v.OUTCOMES),
             "machine": log.machine[events],
             "occurred_us": log.events.time[events],
             "known_us": log.events.known[events],
