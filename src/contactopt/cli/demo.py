@@ -10,7 +10,7 @@ import typer
 from contactopt.cli.options import Json
 from contactopt.cli.output import say, shows_progress, tell
 from contactopt.cli.rank import plan_result, plan_text
-from contactopt.cli.simulate import simulated_portfolio, write_strategy_file
+from contactopt.cli.simulate import simulate_into
 
 __all__ = ["demo"]
 
@@ -38,9 +38,8 @@ def demo(
 
     progress = shows_progress(as_json=as_json)
     say(f"1/5 simulate {customers:,} customers over {_DAYS} days")
-    portfolio = simulated_portfolio(customers, random_state, _DAYS, "mixed", progress=progress)
-    portfolio.to_folder(out / "portfolio")
-    strategy = ContactStrategy.from_yaml(write_strategy_file(out / "strategy.yaml"))
+    portfolio = simulate_into(out, customers, random_state, _DAYS, "mixed", progress=progress)
+    strategy = ContactStrategy.from_yaml(out / "strategy.yaml")
     as_of = portfolio.latest_instant(strategy.config.data_delay)
 
     say("2/5 validate")

@@ -9,18 +9,11 @@ import typer
 
 from contactopt.cli.options import Json
 from contactopt.cli.output import shows_progress, table, tell
-from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from contactopt.contracts import Portfolio
 
-__all__ = ["simulate", "simulated_portfolio", "write_strategy_file"]
-
-#: agents' minutes a day per customer: about three calls for a hundred customers
-_AGENT_MINUTES_PER_CUSTOMER = 0.18
-_AGENT_POOL, _AGENT_ZONE = "agents", "America/New_York"
+__all__ = ["simulate", "simulate_into"]
 
 
 def simulate(
@@ -43,55 +36,25 @@ def simulate(
         contactopt simulate --customers 5000 --random-state 3 --out W
         contactopt simulate --preset late --days 60 --out late-world --json
     """
-    made = simulated_portfolio(
-        customers, random_state, days, preset, progress=shows_progress(as_json=as_json)
+    made = simulate_into(
+        out, customers, random_state, days, preset, progress=shows_progress(as_json=as_json)
     )
-    strategy = write_strategy_file(out / "strategy.yaml")
-    folder = made.to_folder(out / "portfolio")
+    folder, strategy = out / "portfolio", out / "strategy.yaml"
     rows = {name: len(frame) for name, frame in made.tables.items() if len(frame)}
     result = {"portfolio": folder, "strategy": strategy, "rows": rows}
     files = [("portfolio", folder), ("strategy", strategy)]
     tell(result, table([*((n, f"{k:,}") for n, k in rows.items()), *files]), as_json=as_json)
 
 
-def simulated_portfolio(
-    customers: int, random_state: int, days: int, preset: str, *, progress: bool
+def simulate_into(
+    out: Path, customers: int, random_state: int, days: int, preset: str, *, progress: bool
 ) -> Portfolio:
-    """Simulate the demo portfolio and add the hours that its agents have next."""
-    from contactopt.contracts import read_capacity
-    from contactopt.datasets import load_demo
+    """Write portfolio, capacity and strategy, with a bar over the days."""
+    from tqdm import tqdm
 
-    made = load_demo(customers, random_state, preset=preset, n_days=days, progress=progress)
-    made.capacity = read_capacity(_agent_minutes(customers, made.complete_to["touches"]))
-    return made
+    from contactopt import simulation
 
-
-def write_strategy_file(path: Path) -> Path:
-    """Write the annotated example, with an answer for places that no rule pack covers.
-
-    Raises
-    ------
-    ConfigError
-        Another strategy stands there: it may have been edited.
-    """
-    from contactopt.config import example_strategy_text
-
-    text = example_strategy_text().replace("fallback: refuse  ", "fallback: cautious")
-    if path.exists() and path.read_text("utf-8") != text:
-        raise ConfigError(
-            f"{path.name} exists and differs from the example",
-            hint="name another folder, or move the file away",
+    with tqdm(total=days, unit="day", desc="simulate", disable=not progress) as bar:
+        return simulation.simulate(
+            customers, random_state, preset, days, out, progress=bar.update
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
-    return path
-
-
-def _agent_minutes(customers: int, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Give the agents' minutes on the days that the next plan can fall on."""
-    import pandas as pd
-
-    today = as_of.tz_convert(_AGENT_ZONE).normalize()
-    dates = [(today + pd.Timedelta(days=k)).strftime("%Y-%m-%d") for k in range(3)]
-    minutes = float(max(60, round(_AGENT_MINUTES_PER_CUSTOMER * customers)))
-    return pd.DataFrame({"pool": _AGENT_POOL, "date": dates, "units": minutes})

@@ -53,7 +53,8 @@ class DebtRows:
     def total(self, values: Any) -> Floats:
         """Return sums of row values per moment; NaN counts nothing."""
         weights = np.nan_to_num(np.asarray(values, dtype=np.float64))
-        return np.bincount(self.moment, weights=weights, minlength=len(self.lead))
+        sums = np.bincount(self.moment, weights=weights, minlength=len(self.lead))
+        return sums.astype(np.float64, copy=False)
 
 
 class Moments:

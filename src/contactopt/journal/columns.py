@@ -78,18 +78,16 @@ def words(frame: pd.DataFrame, name: str, vocabulary: tuple[str, ...]) -> pd.Cat
 
 def coded(codes: Any, known: Any) -> pd.Categorical:
     """Return words by their codes in a fixed list, -1 null."""
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(known)))
+    out: Any = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(known)))
+    return out
 
 
 def word_codes(column: pd.Series, known: Any) -> Ints:
     """Return the position of each value in ``known``, -1 for null and other values."""
     if len(known) == 0 or len(column) == 0:
         return np.full(len(column), -1, dtype=np.int64)
-    return (
-        pd.Index(list(known), dtype="str")
-        .get_indexer(pd.Index(column, dtype="str"))
-        .astype(np.int64)
-    )
+    found = pd.Index(list(known), dtype="str").get_indexer(pd.Index(column, dtype="str"))
+    return found.astype(np.int64)
 
 
 def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.journal.kernels import NEVER, expand_ranges, known_ends
+from contactopt.journal.kernels import NEVER, expand_ranges, grouped_by_owner, known_ends
 
 __all__ = ["EventIndex"]
 
@@ -65,12 +65,12 @@ class EventIndex:
         owner = np.asarray(owner, dtype=np.int64)
         known = np.asarray(known, dtype=np.int64)
         rows = np.flatnonzero(owner >= 0)
-        rows = rows[np.lexsort((known[rows], owner[rows]))]
+        rows = rows[np.argsort(known[rows])]  # ties are broken by id below
+        starts, rows = grouped_by_owner(rows, owner, n_owners)
         rows = _break_ties(rows, owner, known, ids)
-        counts = np.bincount(owner[rows], minlength=n_owners)
         gone = np.full(len(rows), NEVER) if until is None else np.asarray(until, np.int64)[rows]
         return cls(
-            starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            starts=starts,
             known=known[rows],
             time=np.asarray(time, dtype=np.int64)[rows],
             until=gone,

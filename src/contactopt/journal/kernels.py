@@ -50,6 +50,22 @@ def known_ends(starts, known, owners, instants):
 
 
 @njit(cache=True)
+def grouped_by_owner(rows, owner, n_owners):
+    """Return CSR starts, and the rows grouped by owner with their order kept (counting sort)."""
+    starts = np.zeros(n_owners + 1, np.int64)
+    for r in rows:
+        starts[owner[r] + 1] += 1
+    for c in range(n_owners):
+        starts[c + 1] += starts[c]
+    place = starts[:-1].copy()
+    out = np.empty(len(rows), np.int64)
+    for r in rows:
+        out[place[owner[r]]] = r
+        place[owner[r]] += 1
+    return starts, out
+
+
+@njit(cache=True)
 def expand_ranges(low, high):
     """Return all positions of the ranges [low, high), one range after the other, and their pair."""
     total = 0

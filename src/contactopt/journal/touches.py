@@ -221,10 +221,12 @@ def _digital_events(
     code = codes_of(frame, "touch_id", touch_ids, "touch_events")
     event = words(frame, "event", v.OUTCOMES).codes.astype(np.int64)
     owner = np.where((code < 0) | (event < 0), -1, position[code] if len(position) else -1)
-    index = EventIndex.build(
-        owner, n_touches, time=occurred, known=known_at(frame, occurred, delay_hours), ids=event
-    )
     machine = numbers(frame, "machine") > 0
+    rank = np.empty(len(frame), dtype=np.int64)
+    rank[np.lexsort((machine, event, occurred))] = np.arange(len(frame))
+    index = EventIndex.build(
+        owner, n_touches, time=occurred, known=known_at(frame, occurred, delay_hours), ids=rank
+    )
     return index, event[index.rows], machine[index.rows]
 
 

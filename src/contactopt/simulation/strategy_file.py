@@ -14,6 +14,7 @@ import yaml
 
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, read_capacity
+from contactopt.errors import ConfigError
 from contactopt.simulation.incumbent import TEMPLATE_CHANNELS, template_name
 from contactopt.simulation.population import LANGUAGES
 from contactopt.simulation.presets import WORLD_CHANNELS, Preset, preset_by_name
@@ -65,7 +66,13 @@ def strategy_mapping(preset: str | Preset = "mixed") -> dict[str, Any]:
 
 
 def write_strategy(path: str | Path, preset: str | Preset = "mixed") -> Path:
-    """Write the world's strategy as YAML, all or nothing, and return its path."""
+    """Write the world's strategy as YAML, all or nothing, and return its path.
+
+    Raises
+    ------
+    ConfigError
+        If another strategy stands there: it may have been edited.
+    """
     mapping = strategy_mapping(preset)
     StrategyConfig.from_mapping(mapping)
     head = (
@@ -74,6 +81,11 @@ def write_strategy(path: str | Path, preset: str | Preset = "mixed") -> Path:
     )
     text = head + yaml.safe_dump(mapping, sort_keys=False, width=100)
     path = Path(path)
+    if path.exists() and path.read_text("utf-8") != text:
+        raise ConfigError(
+            f"{path.name} exists and differs from the world's strategy",
+            hint="name another folder, or move the file away",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -138,9 +150,9 @@ def simulate(
     Portfolio
         What was written.
     """
+    write_strategy(Path(out) / "strategy.yaml", preset)
     world = World(preset, n_customers=n_customers, random_state=random_state, n_days=n_days)
     portfolio = world.run(progress=progress).portfolio()
     portfolio.capacity = capacity_table(n_customers, world.as_of.date())
     portfolio.to_folder(Path(out) / "portfolio")
-    write_strategy(Path(out) / "strategy.yaml", preset)
     return portfolio
