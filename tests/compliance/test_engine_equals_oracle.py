@@ -18,26 +18,45 @@ from contactopt.journal.journal import Journal
 PHASES = (Phase.explicit, Phase.generate)
 #: daylight saving both ways, Saturday and Sunday edges, holidays, year's end, a leap day
 INSTANTS = (
-    "2026-03-07T14:00Z", "2026-03-08T05:45Z", "2026-10-31T20:00Z", "2026-11-01T04:10Z",
-    "2026-06-05T23:00Z", "2026-11-15T12:00Z", "2026-12-31T16:20Z", "2028-02-28T22:00Z",
-    "2026-10-03T13:00Z", "2027-01-30T15:00Z", "2021-11-29T13:00Z",
-)  # fmt: skip
+    "2026-03-07T14:00Z",
+    "2026-03-08T05:45Z",
+    "2026-10-31T20:00Z",
+    "2026-11-01T04:10Z",
+    "2026-06-05T23:00Z",
+    "2026-11-15T12:00Z",
+    "2026-12-31T16:20Z",
+    "2028-02-28T22:00Z",
+    "2026-10-03T13:00Z",
+    "2027-01-30T15:00Z",
+    "2021-11-29T13:00Z",
+)
 
 
 def strategy(profile: str, fallback: str, **more: object) -> StrategyConfig:
     return StrategyConfig.from_mapping(
         {
             "channels": {
-                "call_agent": {}, "call_bot": {}, "sms": {}, "rcs": {"like": "sms"}, "email": {},
-                "dialler": {"like": "call_agent", "autodialed": True}, "letter": {}, "visit": {"slots": [10]},
+                "call_agent": {},
+                "call_bot": {},
+                "sms": {},
+                "rcs": {"like": "sms"},
+                "email": {},
+                "dialler": {"like": "call_agent", "autodialed": True},
+                "letter": {},
+                "visit": {"slots": [10]},
             },
-            "slots": [2, 7, 8, 12, 19, 20, 21], "profile": profile, "fallback": fallback,
-            "orchestration": {"promise_grace_days": 2}, **more,
+            "slots": [2, 7, 8, 12, 19, 20, 21],
+            "profile": profile,
+            "fallback": fallback,
+            "orchestration": {"promise_grace_days": 2},
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
-def compare(tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig, *, later: bool) -> int:
+def compare(
+    tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig, *, later: bool
+) -> int:
     view = Journal(tables).as_of(as_of)
     book = RuleBook.load(config.rules, view.as_of)
     verdict = evaluate(view, rules=book, config=config)
@@ -49,7 +68,9 @@ def compare(tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig,
             where = (as_of, view.customer_ids[c], action.action_id)
             assert verdict.reasons_of(c, a) == truth.reasons, where
             assert bool(verdict.allowed[c, a]) == truth.allowed, where
-            start = None if truth.slot_start is None else pd.Timestamp(truth.slot_start).value // 1000
+            start = (
+                None if truth.slot_start is None else pd.Timestamp(truth.slot_start).value // 1000
+            )
             if truth.allowed or action.slot_local_hour is not None:
                 assert verdict.slot_start[c, a] == (NO_INSTANT if start is None else start), where
             if truth.allowed:
@@ -61,7 +82,11 @@ def compare(tables: dict[str, pd.DataFrame], as_of: str, config: StrategyConfig,
             elif later and action.slot_local_hour is not None and (c + a) % 7 == 0:
                 until = oracle.lawful_from(c, action)
                 expected = NO_INSTANT if until is None else pd.Timestamp(until).value // 1000
-                if until is not None or verdict.lawful_from[c, a] < pd.Timestamp(as_of).value // 1000 + 40 * 86_400 * 10**6:
+                if (
+                    until is not None
+                    or verdict.lawful_from[c, a]
+                    < pd.Timestamp(as_of).value // 1000 + 40 * 86_400 * 10**6
+                ):
                     assert verdict.lawful_from[c, a] == expected, where
             compared += 1
     return compared
@@ -88,4 +113,6 @@ def test_the_first_lawful_instant(seed):
 @pytest.mark.parametrize("lead_minutes", [0, 45])
 def test_lead_and_guard(lead_minutes):
     config = strategy("law", "cautious", lead_minutes=lead_minutes, guard_minutes=60)
-    compare(random_world(7, "2026-06-05T13:10Z", 8, few=True), "2026-06-05T13:10Z", config, later=False)
+    compare(
+        random_world(7, "2026-06-05T13:10Z", 8, few=True), "2026-06-05T13:10Z", config, later=False
+    )

@@ -31,7 +31,9 @@ def test_every_word_of_the_contract_has_a_meaning():
     acting = set(flags["outcomes"]) | {flags["consent_facts"]["revoking_outcome"]}
     assert acting == set(v.HOLDING_OUTCOMES)
     # every fact that stands for the household's own rules ends in a denial
-    house = {f for flag, names in flags["flags"].items() if flag.startswith("house.") for f in names}
+    house = {
+        f for flag, names in flags["flags"].items() if flag.startswith("house.") for f in names
+    }
     assert {f"hold:{k}" for k in v.HOLD_KINDS} <= house
     ending = {"disputed", "bankrupt", "legal", "cured", "settled", "sold", "closed"}
     assert {f"status:{s}" for s in ending} <= house
@@ -97,9 +99,13 @@ def test_all_faults_of_a_pack_are_told_at_once_with_the_likely_word(tmp_path):
         RuleBook.load(RulesConfig(packs=(str(path),)), "2026-06-02T12:00Z")
     text = str(caught.value)
     for part in (
-        "bank.json: bank.co.l2300.hours", "did you mean 'hard'?", "did you mean 'windows'?",
-        "did you mean 'MON'?", "ends before it starts", "effective_to is not a date",
-    ):  # fmt: skip
+        "bank.json: bank.co.l2300.hours",
+        "did you mean 'hard'?",
+        "did you mean 'windows'?",
+        "did you mean 'MON'?",
+        "ends before it starts",
+        "effective_to is not a date",
+    ):
         assert part in text
 
 

@@ -9,7 +9,7 @@ from lawful_worlds import random_world, table
 
 from contactopt.compliance import RuleBook, evaluate
 from contactopt.config import StrategyConfig
-from contactopt.contracts.vocabulary import HOLD_KINDS
+from contactopt.contracts.vocabulary import DEAD_POINT_OUTCOMES, HOLD_KINDS, HOLDING_OUTCOMES
 from contactopt.journal.journal import Journal
 
 AS_OF = "2026-06-05T23:00Z"
@@ -71,20 +71,21 @@ def test_an_unknown_fact_never_turns_a_denial_into_a_contact(seed, name, column,
     tables = world(seed)
     if column == "debt_id":  # several named debts are as known as one
         tables.pop("touch_debts", None)
-    if column == "outcome":  # holding outcomes are facts of their own: test the others
-        free = ~tables["touches"]["outcome"].isin(
-            ["asked_to_stop", "dispute", "hardship", "vulnerable", "deceased", "represented",
-             "bankrupt", "opted_out", "invalid", "bounced", "wrong_number"]
-        )  # fmt: skip
-        other = {**tables, "touches": tables["touches"].copy()}
-        other["touches"].loc[free, "outcome"] = "unknown"
-    else:
-        other = changed(tables, name, column, value)
-    if column == "contact_point_id":  # dead points are shown by touches that name them
-        tables["touches"].loc[tables["touches"]["direction"] == "inbound", "outcome"] = "no_answer"
-        dead = tables["touches"]["outcome"].isin(["invalid", "bounced", "wrong_number"])
-        tables["touches"] = tables["touches"][~dead]
-        other = changed(tables, name, column, value)
+    # outcomes that hold or show a dead point are facts of their own, known by now
+    touches = tables["touches"]
+    standing = touches["outcome"].isin([*HOLDING_OUTCOMES, *DEAD_POINT_OUTCOMES])
+    if column == "contact_point_id":
+        tables.pop("touch_events", None)
+        touches = touches.mask(standing).dropna(subset="touch_id")
+        inbound = touches["direction"] == "inbound"
+        tables["touches"] = touches.assign(outcome=touches["outcome"].mask(inbound, "no_answer"))
+        if "touch_debts" in tables:
+            named = tables["touch_debts"]
+            tables["touch_debts"] = named[named["touch_id"].isin(touches["touch_id"])]
+    other = changed(tables, name, column, value)
+    if column == "outcome":
+        known = tables["touches"]["outcome"].where(standing, "unknown")
+        other["touches"] = tables["touches"].assign(outcome=known)
     never_more(tables, other)
 
 
@@ -92,10 +93,16 @@ def test_an_unknown_fact_never_turns_a_denial_into_a_contact(seed, name, column,
 def test_a_hold_never_allows_more(kind):
     tables = world(1)
     rows = [
-        {"hold_id": f"N{c}", "customer_id": c, "kind": kind, "starts_at": "2026-06-01",
-         "ends_at": None, "detail": None}
+        {
+            "hold_id": f"N{c}",
+            "customer_id": c,
+            "kind": kind,
+            "starts_at": "2026-06-01",
+            "ends_at": None,
+            "detail": None,
+        }
         for c in tables["customers"]["customer_id"]
-    ]  # fmt: skip
+    ]
     other = with_rows(tables, "holds", rows)
     before, after = verdict_of(tables), verdict_of(other)
     assert before.allowed.any()
@@ -108,10 +115,15 @@ def test_a_hold_never_allows_more(kind):
 def test_a_revocation_closes_its_channel_and_never_allows_more(channel):
     tables = world(2)
     rows = [
-        {"customer_id": c, "channel": channel, "changed_at": "2026-06-05T22:00Z", "status": "revoked",
-         "contact_point_id": None}
+        {
+            "customer_id": c,
+            "channel": channel,
+            "changed_at": "2026-06-05T22:00Z",
+            "status": "revoked",
+            "contact_point_id": None,
+        }
         for c in tables["customers"]["customer_id"]
-    ]  # fmt: skip
+    ]
     before, after = verdict_of(tables), verdict_of(with_rows(tables, "consents", rows))
     assert not (after.allowed & ~before.allowed).any()
     space = config_of().action_space
@@ -124,22 +136,37 @@ def test_an_earlier_contact_never_allows_more():
     tables = world(3)
     customers = tables["customers"]["customer_id"]
     rows = [
-        {"touch_id": f"N{c}", "customer_id": c, "channel": "call_agent", "direction": "outbound",
-         "started_at": "2026-06-05T15:00Z", "outcome": "no_answer"}
+        {
+            "touch_id": f"N{c}",
+            "customer_id": c,
+            "channel": "call_agent",
+            "direction": "outbound",
+            "started_at": "2026-06-05T15:00Z",
+            "outcome": "no_answer",
+        }
         for c in customers
-    ]  # fmt: skip
+    ]
     never_more(tables, with_rows(tables, "touches", rows))
 
 
 def test_two_candidate_zones_allow_what_both_allow():
     """A customer declared in New York with a phone in Los Angeles: instants lawful in both."""
     tables = {k: v for k, v in world(0).items() if k != "contact_points"}
+    for name in ("touches", "consents", "holds"):
+        tables[name] = tables[name].assign(contact_point_id=None)
     customers = tables["customers"]["customer_id"]
     tables["customers"] = tables["customers"].assign(jurisdiction="US")
     points = [
-        {"contact_point_id": f"M{c}", "customer_id": c, "kind": "mobile", "place": "home",
-         "valid_from": "2020-01-01", "time_zone": None} for c in customers
-    ]  # fmt: skip
+        {
+            "contact_point_id": f"M{c}",
+            "customer_id": c,
+            "kind": "mobile",
+            "place": "home",
+            "valid_from": "2020-01-01",
+            "time_zone": None,
+        }
+        for c in customers
+    ]
     verdicts = {}
     for home, phone in (("New_York", None), ("Los_Angeles", None), ("New_York", "Los_Angeles")):
         made = changed(
@@ -152,7 +179,11 @@ def test_two_candidate_zones_allow_what_both_allow():
     assert not (both.allowed & ~east.allowed).any()
     space = config_of().action_space
     late, early = (
-        [i for i, h in enumerate(space.hours) if h == hour and space.channels[space.channel_index[i]] == "call_agent"]
+        [
+            i
+            for i, h in enumerate(space.hours)
+            if h == hour and space.channels[space.channel_index[i]] == "call_agent"
+        ]
         for hour in (12, 10)
     )
     third = both.reason_sets
@@ -173,7 +204,9 @@ def test_stricter_profiles_never_allow_more(seed):
 def test_neighbours_and_row_order_do_not_matter():
     tables = world(1)
     whole = verdict_of(tables)
-    shuffled = {k: v.sample(frac=1, random_state=4).reset_index(drop=True) for k, v in tables.items()}
+    shuffled = {
+        k: v.sample(frac=1, random_state=4).reset_index(drop=True) for k, v in tables.items()
+    }
     again = verdict_of(shuffled)
     assert np.array_equal(whole.allowed, again.allowed)
     assert np.array_equal(whole.lawful_from, again.lawful_from)

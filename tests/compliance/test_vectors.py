@@ -22,17 +22,17 @@ OURS = {
     "us.bankruptcy": {"house.bankruptcy"},
     # a revoked text also is a medium the consumer refused, and no longer a consent
     "us.tcpa.revocation": {
-        "house.consent_revoked", "us.regf.medium_optout", "us.regf.sms_safe_harbor",
+        "house.consent_revoked",
+        "us.regf.medium_optout",
+        "us.regf.sms_safe_harbor",
         "us.tcpa.auto_consent",
     },
-}  # fmt: skip
+}
 
 
 def tables_of(x: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     open_debts = x.get("debts", ["A"])
-    tables = simple(
-        x["jurisdiction"], x["zones"][0], ownership=x["ownership"], debts=("A", "B")
-    )
+    tables = simple(x["jurisdiction"], x["zones"][0], ownership=x["ownership"], debts=("A", "B"))
     for row in tables["debt_snapshots"]:
         row["status"] = "open" if row["debt_id"] in open_debts else "settled"
     for point in tables["contact_points"]:
@@ -43,9 +43,15 @@ def tables_of(x: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     for i, e in enumerate(x.get("events", [])):
         more = {k: e[k] for k in ("direction", "collector", "customer_id") if k in e}
         tables["touches"].append(
-            touch(e["at"], e["channel"], e["outcome"], touch_id=f"T{i}",
-                  contact_point_id=e.get("point"), **more)
-        )  # fmt: skip
+            touch(
+                e["at"],
+                e["channel"],
+                e["outcome"],
+                touch_id=f"T{i}",
+                contact_point_id=e.get("point"),
+                **more,
+            )
+        )
         debts = e.get("debts", ["A"])
         tables["touch_debts"] += [{"touch_id": f"T{i}", "debt_id": d} for d in debts]
     tables["consents"] = [
@@ -53,10 +59,15 @@ def tables_of(x: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         for c, status, at in x.get("consents", [])
     ]
     tables["holds"] = [
-        {"hold_id": kind, "customer_id": "C", "kind": kind, "starts_at": "2025-01-01",
-         "detail": '{"start": "12:00", "end": "13:00"}' if kind == "inconvenient_time" else None}
+        {
+            "hold_id": kind,
+            "customer_id": "C",
+            "kind": kind,
+            "starts_at": "2025-01-01",
+            "detail": '{"start": "12:00", "end": "13:00"}' if kind == "inconvenient_time" else None,
+        }
         for kind in x.get("holds", [])
-    ]  # fmt: skip
+    ]
     return tables
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance.localities import Ground, Places, places_of
+from contactopt.compliance.localities import UNKNOWN, Ground, Places, places_of
 from contactopt.compliance.rule import Rule, within
 from contactopt.compliance.rulebook import RuleBook
 from contactopt.compliance.words import base_word, channel_words, mask_of
@@ -169,6 +169,13 @@ class Block:
         offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
         return source, rows[starts[customers][source] + offset]
 
+    def point_word(self, name: str, point: Ints) -> npt.NDArray[np.object_]:
+        """Return a word of contact points by row of ``view.points``; None for row -1."""
+        column = self.view.points[name].astype(object)
+        words = np.full(len(column) + 1, None, dtype=object)
+        words[:-1] = column.where(column.notna(), None).to_numpy()
+        return words[point]
+
     # ---- times ---------------------------------------------------------------------------------
 
     @cached_property
@@ -179,14 +186,14 @@ class Block:
         return np.array(order, dtype=np.int64)
 
     @cached_property
-    def zone_pairs(self) -> tuple[Ints, Ints, pd.Categorical]:
+    def zone_pairs(self) -> tuple[Ints, Ints, Any]:
         """Every (zone set, zone): starts by set, number per set, the zones as a Categorical."""
         counts = np.array([len(z) for z in self.places.zone_sets], dtype=np.int64)
         starts = np.cumsum(counts) - counts
         flat = pd.Categorical([z for s in self.places.zone_sets for z in s])
         return starts, counts, flat
 
-    def in_zones(self, zone_set: Ints) -> tuple[Ints, pd.Categorical]:
+    def in_zones(self, zone_set: Ints) -> tuple[Ints, Any]:
         """Return every candidate zone of each entry: (position in the input, zone) pairs."""
         starts, counts, flat = self.zone_pairs
         count = counts[zone_set] if len(counts) else np.zeros(len(zone_set), np.int64)
@@ -200,8 +207,9 @@ def _rules_for(
 ) -> tuple[list[Rule], tuple[str, ...], bool]:
     """Return the rules of a ground and ownership; an unknown ownership is bound by all."""
     uncovered = tuple(j for j in ground.jurisdictions if not book.covers(j))
-    bare = bool(uncovered) or not ground.jurisdictions
-    cautious = bare and book.fallback == "cautious" and bool(ground.jurisdictions)
+    cautious = bool(uncovered) and book.fallback == "cautious"
+    # an unknown jurisdiction is none without a pack: nothing is known of its law
+    refused = UNKNOWN in uncovered or (bool(uncovered) and not cautious)
     rules = []
     for rule in book.rules:
         if ownership is not None and ownership not in rule.applies_to:
@@ -216,9 +224,9 @@ def _rules_for(
             )
         if binds and _local(rule, ground):
             rules.append(rule)
-    return rules, uncovered, bare and not cautious
+    return rules, uncovered, refused
 
 
 def _local(rule: Rule, ground: Ground) -> bool:
-    """A null locality in a state that has local rules means that they apply."""
+    """Return whether a local rule applies; a null locality where there are some means yes."""
     return rule.locality is None or ground.locality is None or ground.locality == rule.locality

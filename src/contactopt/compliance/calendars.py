@@ -37,7 +37,7 @@ def holiday_days(
     Examples
     --------
     >>> days = holiday_days("CO:public", 2026, 2026)
-    >>> int(np.datetime64("2026-11-16", "D").astype(int)) in days   # moved to a Monday
+    >>> int(np.datetime64("2026-11-16", "D").astype(int)) in days  # moved to a Monday
     True
     >>> holiday_days("XX:public", 2026, 2026) is None
     True

@@ -73,7 +73,9 @@ def _point_rows(block: Block, codes: Ints) -> Ints:
 def _reach(block: Block, names: list[str]) -> Bools:
     """Whether a revocation of each word reaches each action channel, shape (words + 1, c)."""
     shifts = np.arange(len(block.channels), dtype=np.uint64)
-    masks = np.array([*(channel_mask(block, w) for w in names), np.uint64(2**64 - 1)], dtype=np.uint64)
+    masks = np.array(
+        [*(channel_mask(block, w) for w in names), np.uint64(2**64 - 1)], dtype=np.uint64
+    )
     return (masks[:, None] >> shifts) & np.uint64(1) > 0
 
 
@@ -102,7 +104,7 @@ def _rows(block: Block, state: ConsentState) -> None:
 
 
 def _opt_outs(block: Block, state: ConsentState) -> None:
-    """An opt-out closes its channel until a later row grants the whole channel."""
+    """Let an opt-out close its channel until a later row grants the whole channel."""
     touches = block.view.touches
     word = table("flags")["consent_facts"]["revoking_outcome"]
     code, names = code_words(touches["channel"])

@@ -48,9 +48,7 @@ class TimedDenial:
     ahead: Bools
 
 
-def timed_denials(
-    block: Block, point: Ints, start: Ints
-) -> list[TimedDenial]:
+def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
     """Work out every frequency cap, cooldown and one-channel rule.
 
     Parameters
@@ -61,7 +59,11 @@ def timed_denials(
     start : int64 array, shape (keys-gathered rows, m)
         slot_start of every row.
     """
-    rules = [i for i in block.of_kind("frequency_cap", "cooldown", "one_channel") if _numeric(block.rules[i])]
+    rules = [
+        i
+        for i in block.of_kind("frequency_cap", "cooldown", "one_channel")
+        if _numeric(block.rules[i])
+    ]
     if not rules or block.n_rows == 0:
         return []
     longest = max(_days_of(block.rules[i]) for i in rules)
@@ -158,7 +160,9 @@ def _work_out(
         top = _latest(u, release[e], len(busy), limit)[:, limit - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
         if len(rows):
-            within_ahead = _ahead(block, events, days, keep, u, e, future[chosen], span, limit, len(busy))
+            within_ahead = _ahead(
+                block, events, days, keep, u, e, future[chosen], span, limit, len(busy)
+            )
             own = np.flatnonzero(np.isin(block.channel_of, channels))
             hit = within_ahead(row_unit[rows], start[rows][:, own])
             dense[:, own] = hit & reached[rows][:, block.channel_of[own]]
@@ -173,9 +177,13 @@ def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:
         keep &= events.outbound if direction == "out" else events.inbound
     unknown = events.outcome == 0
     if counted.get("include_outcomes"):
-        keep &= unknown | ((events.outcome & mask_of(counted["include_outcomes"], "rule_outcomes")) != 0)
+        keep &= unknown | (
+            (events.outcome & mask_of(counted["include_outcomes"], "rule_outcomes")) != 0
+        )
     if counted.get("exclude_outcomes"):
-        keep &= unknown | ((events.outcome & mask_of(counted["exclude_outcomes"], "rule_outcomes")) == 0)
+        keep &= unknown | (
+            (events.outcome & mask_of(counted["exclude_outcomes"], "rule_outcomes")) == 0
+        )
     if "letter" in counted.get("exclude_flags", []):
         keep &= events.channel != mask_of(["letter"], "rule_channels")
     if counted.get("planned_only"):
@@ -272,13 +280,11 @@ def _on_line(block: Block, rule: Rule, point: Ints) -> Bools:
     """Whether a rule for a kind of line or place speaks of the chosen point; unknown: yes."""
     p = rule.parameters
     applies = np.ones(point.shape, dtype=bool)
-    points = block.view.points
     if p.get("line_type") in ("residential", "wireless"):
         other = "mobile" if p["line_type"] == "residential" else "landline"
-        kind = np.append(points["kind"].astype(object).to_numpy(), None)
-        applies &= kind[point] != other
+        applies &= block.point_word("kind", point) != other
     if p.get("place"):
-        place = np.append(points["place"].astype(object).to_numpy(), None)[point]
+        place = block.point_word("place", point)
         at_work = p["place"].startswith("work")
         applies &= (place != "home") if at_work else (place != "work")
     return applies

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -11,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
-from contactopt.compliance.counting import TimedDenial, timed_denials
 from contactopt.compliance.consents import consent_state
+from contactopt.compliance.counting import TimedDenial, timed_denials
 from contactopt.compliance.fact_table import FactIndex, Facts
 from contactopt.compliance.facts import collect_facts
 from contactopt.compliance.holds import local_window_mask
@@ -21,7 +20,7 @@ from contactopt.compliance.templates import NONE_FITS, choose_templates
 from contactopt.compliance.timing import Clock, Times, in_force
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import RulePackError
-from contactopt.journal.local_time import HOUR_US, local_day
+from contactopt.journal.local_time import local_day
 
 __all__ = ["Denials"]
 
@@ -74,12 +73,12 @@ class Denials:
         """Points, templates, the batch's own denials, and facts in force all through."""
         block = self.block
         bits = self.points.denied.copy()
-        bits |= np.where(
-            self.templates == NONE_FITS, self._bits_of("template:none"), np.uint64(0)
-        )
+        bits |= np.where(self.templates == NONE_FITS, self._bits_of("template:none"), np.uint64(0))
         for rule_id, customers in denied.items():
             mark = np.isin(block.view.customer_ids, np.asarray(sorted(customers), dtype=object))
-            bits |= np.where(mark[block.customer][:, None], self._bits_of_rule(rule_id), np.uint64(0))
+            bits |= np.where(
+                mark[block.customer][:, None], self._bits_of_rule(rule_id), np.uint64(0)
+            )
         release = np.where((bits != 0).any(axis=0), INDEFINITE, NEVER)
         fact, row = self._rows(facts.take(self._through(facts)))
         if len(row):
@@ -129,7 +128,7 @@ class Denials:
             np.concatenate([facts.row[one], rows]),
         )
 
-    # ---- facts that begin, end or pause inside the window ------------------------------------------
+    # ---- facts that begin, end or pause inside the window ----------------------------------------
 
     def _passing_facts(self, facts: Facts) -> None:
         block, w = self.block, self.block.window
@@ -143,11 +142,15 @@ class Denials:
         soon = hit & (fact.start[:, None] > s) & (s != NO_INSTANT)
         hit &= (s >= fact.start[:, None]) & (s < fact.end[:, None])
         hit &= self._in_local_window(fact, row)
-        spare_channel = (fact.spare_channels[:, None] >> channel.astype(np.uint64)) & np.uint64(1) > 0
+        spare_channel = (fact.spare_channels[:, None] >> channel.astype(np.uint64)) & np.uint64(
+            1
+        ) > 0
         spare_from, spare_to = fact.spare_from[:, None], fact.spare_to[:, None]
         hit &= ~(spare_channel & (s >= spare_from) & (s < spare_to))
         end = np.where(
-            spare_channel & (s < spare_from) & (spare_to > spare_from), spare_from, fact.end[:, None]
+            spare_channel & (s < spare_from) & (spare_to > spare_from),
+            spare_from,
+            fact.end[:, None],
         )
         bits = self.index.bits[:, fact.name, block.rule_set[row]][:, :, channel]
         binds = (bits != 0).any(axis=0)
@@ -176,7 +179,7 @@ class Denials:
             inside[at] = local_window_mask(fact.windows[code], self.times.start[k], zones)
         return inside
 
-    # ---- counting rules, expiring consent, effective dates ------------------------------------------
+    # ---- counting rules, expiring consent, effective dates ---------------------------------------
 
     def _timed(self, timed: TimedDenial) -> None:
         """Deny starts before the release; rows with plans ahead have their own answer."""
@@ -222,7 +225,7 @@ class Denials:
             self.bits[word] = np.where(law, self.bits[word], self.bits[word] & ~bit)
 
     def _missing_slots(self) -> None:
-        """A clock hour that does not begin in the window (daylight saving) cannot be used."""
+        """Deny clock hours that do not begin in the window (daylight saving)."""
         zones = np.array([bool(z) for z in self.block.places.zone_sets], dtype=bool)
         missing = (self.start == NO_INSTANT) & zones[self.block.zone_set][:, None]
         if missing.any():

@@ -151,7 +151,7 @@ def _ranks(block: Block, order: Ints) -> list[Ints]:
 
 
 def _best_rows(block: Block, allowed: Bools, order: Ints) -> tuple[Ints, Bools]:
-    """The first allowed row of every (customer, action), else the customer's first row."""
+    """Return the first allowed row of every (customer, action), else the customer's first row."""
     best = np.zeros((block.n, block.m), dtype=np.int64)
     some = np.zeros((block.n, block.m), dtype=bool)
     for rank, rows in enumerate(_ranks(block, order)):
@@ -238,10 +238,14 @@ def _fill(block: Block, found: Denials, blocked: Bools, days: int, out: Ints) ->
             at = rows[own]
             after = np.maximum(found.release[at][:, group], begin)
             after[~hit[own][:, group]] = begin
-            opens = found.clock.next_open(k, int(group[0]), after.ravel(), days).reshape(after.shape)
+            opens = found.clock.next_open(k, int(group[0]), after.ravel(), days).reshape(
+                after.shape
+            )
             # a basis of consent that has expired by then is no basis
             expired = opens >= found.points.until[at][:, block.channel_of[group]]
-            opens = np.where((opens == NO_INSTANT) | expired | ~hit[own][:, group], INDEFINITE, opens)
+            opens = np.where(
+                (opens == NO_INSTANT) | expired | ~hit[own][:, group], INDEFINITE, opens
+            )
             np.minimum.at(out, (block.customer[at][:, None], group[None, :]), opens)
 
 
@@ -268,13 +272,13 @@ def _other_debts(block: Block, allowed: Bools) -> tuple[str, ...]:
     several = np.flatnonzero(np.bincount(group)[group] > 1) if len(group) else np.empty(0, np.int64)
     usable = allowed[: block.n_debts].any(axis=1) if block.n_debts else np.zeros(0, bool)
     several = several[usable[several]]
-    known = debts[["creditor", "ownership"]].notna().all(axis=1).to_numpy(dtype=bool)
+    known: Bools = np.asarray(debts["creditor"].notna() & debts["ownership"].notna())
     several = several[known[several]]
     side = pd.DataFrame({"group": group[several], "row": several})
     pairs = side.merge(side, on="group", suffixes=("", "_other"))
     pairs = pairs[pairs["row"] != pairs["row_other"]]
     a, b = pairs["row"].to_numpy(dtype=np.int64), pairs["row_other"].to_numpy(dtype=np.int64)
-    fits = ~(allowed[a] & ~allowed[b]).any(axis=1)
+    fits: Bools = np.asarray(~(allowed[a] & ~allowed[b]).any(axis=1))
     pairs = pairs[fits].assign(debt_id=debts["debt_id"].to_numpy(dtype=object)[b[fits]])
     joined = pairs.sort_values(["row", "debt_id"]).groupby("row")["debt_id"].agg("|".join)
     names[joined.index.to_numpy(dtype=np.int64)] = joined.to_numpy(dtype=object)

@@ -70,13 +70,22 @@ class Events:
         both = pd.concat(
             [
                 touches[["channel", "outcome", "machine_only"]].astype(object),
-                pd.DataFrame({"channel": plans["channel"].astype(object), "outcome": "unknown", "machine_only": False}, dtype=object),
+                pd.DataFrame(
+                    {
+                        "channel": plans["channel"].astype(object),
+                        "outcome": "unknown",
+                        "machine_only": False,
+                    },
+                    dtype=object,
+                ),
             ],
             ignore_index=True,
         )
         channel, outcome, medium = touch_words(both, config)
         k, p = len(touches), len(plans)
-        direction = np.append(touches["direction"].astype(object).to_numpy(), np.full(p, "outbound"))
+        direction = np.append(
+            touches["direction"].astype(object).to_numpy(), np.full(p, "outbound")
+        )
         collector = touches["collector"].astype(object)
         ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
         return cls(

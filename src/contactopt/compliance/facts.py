@@ -52,7 +52,9 @@ def _of_customers(block: Block, index: FactIndex) -> pd.DataFrame:
     parts = []
     for name, hit in (("pack:none", refused), ("zone:none", unknown)):
         rows = np.flatnonzero(hit)
-        parts.append(fact_frame(len(rows), customer=block.customer[rows], row=rows, name=index.of(name)))
+        parts.append(
+            fact_frame(len(rows), customer=block.customer[rows], row=rows, name=index.of(name))
+        )
     rows = np.arange(block.n_debts, block.n_rows)
     own = fact_frame(len(rows), customer=block.customer[rows], row=rows, name=index.of("debt:none"))
     return pd.concat([*parts, own], ignore_index=True)
@@ -73,7 +75,9 @@ def _of_debts(block: Block, index: FactIndex) -> pd.DataFrame:
     parts = []
     for name, hit in said.items():
         rows = np.flatnonzero(hit)
-        parts.append(fact_frame(len(rows), customer=block.customer[rows], row=rows, name=index.of(name)))
+        parts.append(
+            fact_frame(len(rows), customer=block.customer[rows], row=rows, name=index.of(name))
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -106,14 +110,16 @@ def _grace(block: Block, rule: int) -> int:
 
 
 def _of_channels(block: Block, index: FactIndex) -> pd.DataFrame:
-    """A channel can be a fact by itself: a visit is one where visits are ruled out."""
+    """Return channels that are facts by themselves: a visit is one where visits are ruled out."""
     parts = []
     for c, name in enumerate(block.channels):
         code = index.of(f"channel:{root_of(name, block.config)}")
         if code >= 0:
             everyone = np.arange(block.n)
             parts.append(
-                fact_frame(block.n, customer=everyone, name=code, channels=np.uint64(1) << np.uint64(c))
+                fact_frame(
+                    block.n, customer=everyone, name=code, channels=np.uint64(1) << np.uint64(c)
+                )
             )
     return pd.concat([fact_frame(0), *parts], ignore_index=True)
 
@@ -122,7 +128,7 @@ def _of_channels(block: Block, index: FactIndex) -> pd.DataFrame:
 
 
 def _of_outcomes(block: Block, index: FactIndex) -> pd.DataFrame:
-    """An outcome acts like a hold until a hold row of that meaning says that it ended."""
+    """Let an outcome act like a hold until a hold row of that meaning says that it ended."""
     touches, parts = block.view.touches, [fact_frame(0)]
     code, words = code_words(touches["outcome"])
     known = touches["outcome_known_us"].to_numpy(dtype=np.int64)
@@ -137,7 +143,9 @@ def _of_outcomes(block: Block, index: FactIndex) -> pd.DataFrame:
             at, customer, since, row = _per_debt(block, at, customer, since)
         end = _ended(block, how["ended_by_hold"], customer, row, since)
         parts.append(
-            fact_frame(len(at), customer=customer, row=row, end=end, name=index.of(f"outcome:{word}"))
+            fact_frame(
+                len(at), customer=customer, row=row, end=end, name=index.of(f"outcome:{word}")
+            )
         )
     return pd.concat(parts, ignore_index=True)
 
@@ -161,16 +169,25 @@ def _per_debt(block: Block, at: Ints, customer: Ints, since: Ints) -> tuple[Ints
 def _ended(block: Block, kinds: list[str], customer: Ints, row: Ints, since: Ints) -> Ints:
     """End of the latest hold of that meaning that outlasts the outcome; else indefinite."""
     holds = block.view.holds
-    holds = holds[holds["kind"].isin(kinds) & holds["channel"].isna() & (holds["contact_point"] < 0)]
+    holds = holds[
+        holds["kind"].isin(kinds) & holds["channel"].isna() & (holds["contact_point"] < 0)
+    ]
     end = np.full(len(customer), NEVER)
     if len(holds):
         h_end = holds["ends_us"].to_numpy(dtype=np.int64)
         h_end = np.where(h_end == NO_INSTANT, INDEFINITE, h_end)
         h_row = block.row_of_debt[holds["debt"].to_numpy(dtype=np.int64)]
         whole = holds["debt"].to_numpy(dtype=np.int64) < 0
-        left = pd.DataFrame({"customer": customer, "row": row, "since": since, "i": np.arange(len(row))})
+        left = pd.DataFrame(
+            {"customer": customer, "row": row, "since": since, "i": np.arange(len(row))}
+        )
         right = pd.DataFrame(
-            {"customer": holds["customer"].to_numpy(), "h_row": np.where(whole, -1, h_row), "whole": whole, "end": h_end}
+            {
+                "customer": holds["customer"].to_numpy(),
+                "h_row": np.where(whole, -1, h_row),
+                "whole": whole,
+                "end": h_end,
+            }
         )
         both = left.merge(right, on="customer")
         fits = both["whole"] | ((both["row"] >= 0) & (both["row"] == both["h_row"]))

@@ -25,9 +25,7 @@ Bits = npt.NDArray[np.uint64]
 MINUTE_US = 60_000_000
 
 
-def facts_of_holds(
-    block: Block, index: FactIndex
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+def facts_of_holds(block: Block, index: FactIndex) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return the holds that are in force or begin soon, and the local windows they name."""
     holds = block.view.holds
     end = holds["ends_us"].to_numpy(dtype=np.int64)
@@ -93,7 +91,11 @@ def _apply(
     if "only_place" in how:
         frame.loc[at, "place"] = 1
     if "spares_channels" in how:
-        spared = [c for c, name in enumerate(block.channels) if root_of(name, block.config) in how["spares_channels"]]
+        spared = [
+            c
+            for c, name in enumerate(block.channels)
+            if root_of(name, block.config) in how["spares_channels"]
+        ]
         frame.loc[at, "channels"] = ALL ^ np.uint64(sum(1 << c for c in spared))
     if how.get("detail") == "local_window":
         _local_windows(frame, holds, at, windows)
@@ -106,7 +108,12 @@ def _apply(
 def _local_windows(
     frame: pd.DataFrame, holds: pd.DataFrame, at: Ints, windows: list[dict[str, Any]]
 ) -> None:
-    texts = {i: json.dumps(holds["detail"].iat[i], sort_keys=True) for i in at if isinstance(holds["detail"].iat[i], dict)}
+    details = list(holds["detail"])
+    texts = {
+        i: json.dumps(details[i], sort_keys=True)
+        for i in at.tolist()
+        if isinstance(details[i], dict)
+    }
     for text in sorted(set(texts.values())):
         detail = json.loads(text)
         rows = [i for i, t in texts.items() if t == text]
@@ -143,15 +150,18 @@ def _instant(detail: Any, key: str) -> int:
 
 
 def _refused(block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints) -> None:
-    for i in at:
-        detail = holds["detail"].iat[i]
-        if not pd.isna(holds["channel"].iat[i]) or not isinstance(detail, dict):
+    """Read which channels a preference refuses, where the hold itself names none."""
+    details = list(holds["detail"])
+    named = holds["channel"].notna().to_numpy(dtype=bool)
+    for i in at.tolist():
+        detail: Any = details[i]
+        if named[i] or not isinstance(detail, dict):
             continue
         if isinstance(detail.get("refused"), list) and detail["refused"]:
             frame.loc[i, "channels"] = _mask_of(block, detail["refused"])
         elif isinstance(detail.get("only"), list) and detail["only"]:
-            named = {c for c, n in enumerate(block.channels) if n in detail["only"]}
-            frame.loc[i, "channels"] = ALL ^ np.uint64(sum(1 << c for c in named))
+            only = {c for c, n in enumerate(block.channels) if n in detail["only"]}
+            frame.loc[i, "channels"] = ALL ^ np.uint64(sum(1 << c for c in only))
 
 
 def local_window_mask(

@@ -19,9 +19,12 @@ import pandas as pd
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.rule import within
 
-__all__ = ["Ground", "Places", "places_of", "zones_of_jurisdiction"]
+__all__ = ["UNKNOWN", "Ground", "Places", "places_of", "zones_of_jurisdiction"]
 
 Ints = npt.NDArray[np.int64]
+
+#: jurisdiction of a customer of whom none is known: no pack speaks for it
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,16 @@ def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
         points["valid"].to_numpy(dtype=bool) & (points["holder"].astype(object) != "third_party")
     ]
     owner = telling["customer"].to_numpy(dtype=np.int64)
-    own_code, point_code, names = _codes(_column(customers, "jurisdiction"), telling["jurisdiction"])
+    own = _column(customers, "jurisdiction")
+    own = np.where(pd.isna(own), UNKNOWN, own)
+    own_code, point_code, names = _codes(own, telling["jurisdiction"])
     jurisdictions = _sets(n, [(np.arange(n), own_code), (owner, point_code)])
     locality, localities = pd.factorize(_column(customers, "locality"), sort=True)
     ground, rows = _unique_rows(np.column_stack([jurisdictions, locality]))
     grounds = tuple(
         Ground(
-            tuple(names[c] for c in row[:-1] if c >= 0), None if row[-1] < 0 else localities[row[-1]]
+            tuple(names[c] for c in row[:-1] if c >= 0),
+            None if row[-1] < 0 else localities[row[-1]],
         )
         for row in rows
     )
@@ -111,7 +117,12 @@ def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
 
 
 def _zones(
-    customers: pd.DataFrame, points: pd.DataFrame, owner: Ints, own: Ints, at_point: Ints, names: list[str]
+    customers: pd.DataFrame,
+    points: pd.DataFrame,
+    owner: Ints,
+    own: Ints,
+    at_point: Ints,
+    names: list[str],
 ) -> tuple[tuple[tuple[str, ...], ...], Ints]:
     n = len(customers)
     declared, of_point, zones = _codes(_column(customers, "time_zone"), points["time_zone"])
@@ -138,7 +149,7 @@ def _zones(
 
 
 def _primary(n: int, pairs: list[tuple[Ints, Ints]], by_name: Ints) -> Ints:
-    """Declared zone, else the jurisdiction's main zone, else the first by name of all others."""
+    """Return the declared zone, else the jurisdiction's main one, else the first by name."""
     primary = np.full(n, -1, dtype=np.int64)
     for who, which in pairs:
         free = which >= 0

@@ -171,8 +171,10 @@ _CHECKS = {
     "one_channel": _check_one_channel,
     "consent": _check_consent,
     "suppression": _check_suppression,
-    "holiday": lambda p: _word(p["policy"], ("closed",), "holiday policy")
-    + ([] if p["calendar"] else ["no holiday calendar"]),
+    "holiday": lambda p: (
+        _word(p["policy"], ("closed",), "holiday policy")
+        + ([] if p["calendar"] else ["no holiday calendar"])
+    ),
 }
 
 

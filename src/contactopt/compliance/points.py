@@ -60,9 +60,7 @@ class _Candidates:
     names: tuple[str, ...]
 
 
-def choose_points(
-    block: Block, index: FactIndex, facts: Facts, state: ConsentState
-) -> PointChoice:
+def choose_points(block: Block, index: FactIndex, facts: Facts, state: ConsentState) -> PointChoice:
     """Choose the point of every row and channel."""
     found = _candidates(block, facts, state, index)
     source, row = block.rows_of(found.customer)
@@ -75,9 +73,7 @@ def choose_points(
     return _choose(block, index, found, source, row, bits, until, expiring)
 
 
-def _candidates(
-    block: Block, facts: Facts, state: ConsentState, index: FactIndex
-) -> _Candidates:
+def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactIndex) -> _Candidates:
     points = block.view.points
     kind = points["kind"].astype(object).to_numpy()
     owner = points["customer"].to_numpy(dtype=np.int64)
@@ -92,7 +88,9 @@ def _candidates(
             customer.append(np.arange(block.n))
             point.append(np.full(block.n, -1))
         channel.append(np.full(len(point[-1]), c))
-    joined = [np.concatenate([np.empty(0), *part]).astype(np.int64) for part in (customer, point, channel)]
+    joined = [
+        np.concatenate([np.empty(0), *part]).astype(np.int64) for part in (customer, point, channel)
+    ]
     names = tuple(index.names)
     against = np.zeros((len(joined[0]), len(names)), dtype=bool)
     _point_facts(block, joined[1], against, index)
@@ -105,7 +103,7 @@ def _candidates(
 def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
     points = block.view.points
     has = point >= 0
-    holder = np.append(points["holder"].astype(object).to_numpy(), None)[point]
+    holder = block.point_word("holder", point)
     valid = points["valid"].to_numpy(dtype=bool).copy()
     if "valid_to_us" in points:  # a point must last through the window
         ends = points["valid_to_us"].to_numpy(dtype=np.int64)
@@ -123,7 +121,7 @@ def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) ->
 def _held(
     block: Block, facts: Facts, customer: Ints, point: Ints, channel: Ints, against: Bools
 ) -> None:
-    """Holds of one point or of a place, in force at any time of the window."""
+    """Apply holds of one point or of a place, in force at any time of the window."""
     here = (facts.point >= 0) | (facts.place >= 0)
     here &= (facts.start < block.window.end_us) & (facts.end > block.window.begin_us)
     at = np.flatnonzero(here)
@@ -131,7 +129,7 @@ def _held(
         return
     points = block.view.points
     code = np.append(points["contact_point"].to_numpy(dtype=np.int64), -2)[point]
-    place = np.append(points["place"].astype(object).to_numpy(), None)[point]
+    place = block.point_word("place", point)
     at_work = (place == "work") | (place == "unknown")
     left = pd.DataFrame({"customer": facts.customer[at], "f": at})
     right = pd.DataFrame({"customer": customer, "i": np.arange(len(customer))})
@@ -143,9 +141,7 @@ def _held(
     against[i[fits], facts.name[f[fits]]] = True
 
 
-def _fact_bits(
-    block: Block, index: FactIndex, found: _Candidates, source: Ints, row: Ints
-) -> Bits:
+def _fact_bits(block: Block, index: FactIndex, found: _Candidates, source: Ints, row: Ints) -> Bits:
     """Bits against each (candidate, row) pair, shape (words, pairs)."""
     patterns, pattern = _patterns(found.facts)
     sets = len(block.rule_sets)
@@ -160,7 +156,11 @@ def _patterns(against: Bools) -> tuple[list[Ints], Ints]:
     """Distinct combinations of facts, and which each candidate has."""
     used = np.flatnonzero(against.any(axis=0))
     weights = np.uint64(1) << np.arange(len(used), dtype=np.uint64)
-    code = (against[:, used] * weights).sum(axis=1, dtype=np.uint64) if len(used) else np.zeros(len(against), np.uint64)
+    code = (
+        (against[:, used] * weights).sum(axis=1, dtype=np.uint64)
+        if len(used)
+        else np.zeros(len(against), np.uint64)
+    )
     kinds, pattern = np.unique(code, return_inverse=True)
     return [used[(k & weights) > 0] for k in kinds], pattern
 
@@ -191,8 +191,7 @@ def _ask_consent(
     else:
         fails = revoked | (granted == NEVER)
         if p.get("scope_line") == "wireless":
-            kind = np.append(block.view.points["kind"].astype(object).to_numpy(), None)
-            fails &= kind[found.point[source]] != "landline"
+            fails &= block.point_word("kind", found.point)[source] != "landline"
     bits[word, asked & fails] |= bit
 
 
@@ -202,7 +201,7 @@ def _safe_harbor(
     """Whether the basis fails, and when it expires by local dates, earliest zone."""
     known = table("flags")["consent_facts"]["basis"]
     basis = {known.get(name) for name in p.get("basis_any", [])}
-    place = np.append(block.view.points["place"].astype(object).to_numpy(), None)[found.point]
+    place = block.point_word("place", found.point)
     at_work = ((place == "work") | (place == "unknown")) & ("work_email" in p)
     latest = np.full(len(found.point), NEVER)
     if "consent" in basis:
@@ -240,9 +239,11 @@ def _choose(
     order = np.argsort(key, kind="stable")
     first = order[np.append(True, cell[order][1:] != cell[order][:-1])] if len(order) else order
     point = np.full(shape[0] * shape[1], -1, dtype=np.int64)
-    denied = np.broadcast_to(
-        index.bits[:, index.of("point:none")][:, block.rule_set], full
-    ).reshape(block.n_words, shape[0] * shape[1]).copy()
+    denied = (
+        np.broadcast_to(index.bits[:, index.of("point:none")][:, block.rule_set], full)
+        .reshape(block.n_words, shape[0] * shape[1])
+        .copy()
+    )
     ends = np.full(shape[0] * shape[1], INDEFINITE)
     late = np.zeros_like(denied)
     denied[:, cell] = 0

@@ -83,7 +83,7 @@ class RuleBook:
         RulePackError
             If a pack is missing, unreadable or faulty; all faults are named.
         """
-        config = config or RulesConfig()
+        config = config or RulesConfig.model_validate({})
         texts = _texts_of(config.packs)
         data = _read_all(texts)
         rules = [rule for name, pack in data.items() for rule in _rules_of(name, pack)]
@@ -142,7 +142,9 @@ class RuleBook:
             if pack.get("note"):
                 lines.append(f"    {pack['note']}")
         if "US" in self.jurisdictions and not any(j.startswith("US-") for j in self.jurisdictions):
-            lines.append("  no pack of a US state is loaded: customers there get federal rules only")
+            lines.append(
+                "  no pack of a US state is loaded: customers there get federal rules only"
+            )
         lines.append("  Not legal advice: counsel must review every rule before use.")
         if self.unchecked:
             lines.append(f"  not checked ({len(self.unchecked)}):")
@@ -170,7 +172,7 @@ def _texts_of(names: Iterable[str]) -> dict[str, str]:
             if not path.is_file():
                 raise RulePackError(
                     f"no rule pack {name!r}",
-                    hint=f"shipped packs: {', '.join(shipped)}; or give the path of a JSON or YAML file",
+                    hint=f"shipped: {', '.join(shipped)}; or give the path of a JSON or YAML file",
                 )
             texts[path.name] = path.read_text("utf-8")
     return {**texts, **{name: shipped[name] for name in _OURS}}
@@ -181,7 +183,9 @@ def _read_all(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
     faults = []
     for name, text in texts.items():
         try:
-            data[name] = yaml.safe_load(text) if name.endswith((".yaml", ".yml")) else json.loads(text)
+            data[name] = (
+                yaml.safe_load(text) if name.endswith((".yaml", ".yml")) else json.loads(text)
+            )
         except (ValueError, yaml.YAMLError) as error:
             faults.append(f"{name}: not readable: {error}")
             continue
@@ -195,7 +199,11 @@ def _read_all(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _rules_of(name: str, pack: dict[str, Any]) -> list[Rule]:
-    return [_rule_of(pack, r) for r in pack["rules"] if "collection" in r.get("purposes", ["collection"])]
+    return [
+        _rule_of(pack, r)
+        for r in pack["rules"]
+        if "collection" in r.get("purposes", ["collection"])
+    ]
 
 
 def _rule_of(pack: dict[str, Any], r: dict[str, Any]) -> Rule:
@@ -243,7 +251,9 @@ def _binds(rule: Rule, profile: str) -> bool:
     kinds = table("kinds")
     if rule.always:
         return True
-    return rule.strength in kinds["strengths"][profile] and rule.status in kinds["statuses_that_bind"]
+    return (
+        rule.strength in kinds["strengths"][profile] and rule.status in kinds["statuses_that_bind"]
+    )
 
 
 def _near(rule: Rule, as_of: Any) -> bool:

@@ -72,7 +72,7 @@ def _us(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
 
 
 def _hashes(ids: Any, random_state: int) -> npt.NDArray[np.uint64]:
-    """A number per id that depends on the id and the seed alone."""
+    """Return a number per id that depends on the id and the seed alone."""
     salt = f"shared_point:{random_state}:"
     digests = [hashlib.blake2b((salt + str(i)).encode(), digest_size=8).digest() for i in ids]
     return np.frombuffer(b"".join(digests), dtype=np.uint64)

@@ -32,7 +32,9 @@ def choose_templates(block: Block) -> Ints:
     """
     shape = (block.n_rows, len(block.channels))
     templates = block.config.templates
-    needs = [c for c, name in enumerate(block.channels) if any(t.channel == name for t in templates)]
+    needs = [
+        c for c, name in enumerate(block.channels) if any(t.channel == name for t in templates)
+    ]
     chosen = np.full(shape, NOT_NEEDED, dtype=np.int64)
     if not needs or block.n_rows == 0:
         return chosen

@@ -203,7 +203,15 @@ class Clock:
         return Times(key, start, before, closed)
 
     def _slots(
-        self, k: int, c: int, own: Ints, start: Ints, closed: Any, before: Ints, end: Ints, zone: str
+        self,
+        k: int,
+        c: int,
+        own: Ints,
+        start: Ints,
+        closed: Any,
+        before: Ints,
+        end: Ints,
+        zone: str,
     ) -> None:
         if own.size == 0:
             return

@@ -74,7 +74,9 @@ def touch_words(touches: pd.DataFrame, config: StrategyConfig) -> tuple[Bits, Bi
     media = {w: i for i, w in enumerate(words["rule_channels"])}
     channel, names = code_words(touches["channel"])
     all_bits = mask_of(["*"], "rule_channels")
-    bits = np.array([mask_of(channel_words(c, config), "rule_channels") for c in names] + [all_bits])
+    bits = np.array(
+        [mask_of(channel_words(c, config), "rule_channels") for c in names] + [all_bits]
+    )
     medium = np.array([_medium(c, config, media) for c in names] + [-1], dtype=np.int64)
     outcome, kinds = code_words(touches["outcome"])
     of_outcome = np.array([_outcome_bits(o) for o in kinds] + [np.uint64(0)])
@@ -84,7 +86,10 @@ def touch_words(touches: pd.DataFrame, config: StrategyConfig) -> tuple[Bits, Bi
         by_machine = touches["machine_only"].to_numpy(dtype=bool)
         demoted = {o: words["machine_only"].get(o) for o in kinds}
         swap = np.array(
-            [mask_of([d], "rule_outcomes") if d else of_outcome[i] for i, d in enumerate(demoted.values())]
+            [
+                mask_of([d], "rule_outcomes") if d else of_outcome[i]
+                for i, d in enumerate(demoted.values())
+            ]
             + [np.uint64(0)]
         )
         result = np.where(by_machine, swap[outcome], result)

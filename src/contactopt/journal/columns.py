@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
 
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
@@ -82,12 +84,25 @@ def coded(codes: Any, known: Any) -> pd.Categorical:
     return out
 
 
-def word_codes(column: pd.Series, known: Any) -> Ints:
-    """Return the position of each value in ``known``, -1 for null and other values."""
+def word_codes(column: Any, known: Any) -> Ints:
+    """Return the (first) position of each value in ``known``, -1 for null and other values."""
     if len(known) == 0 or len(column) == 0:
         return np.full(len(column), -1, dtype=np.int64)
-    found = pd.Index(list(known), dtype="str").get_indexer(pd.Index(column, dtype="str"))
-    return found.astype(np.int64)
+    options = compute.SetLookupOptions(_arrow(known), skip_nulls=True)
+    found = compute.call_function("index_in", [_arrow(column)], options)
+    codes = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes.astype(np.int64)
+
+
+def _arrow(values: Any) -> Any:
+    """Return text as an Arrow array: its hashing is several times quicker than pandas'."""
+    if isinstance(values, pa.Array):
+        return values
+    column = pd.Series(values)
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = column.astype(object).where(column.notna(), None).astype("str")
+    found = pa.array(column, type=pa.large_string())
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:
@@ -123,19 +138,15 @@ class Ids:
     """
 
     def __init__(self, values: Any) -> None:
-        found = pd.Series(values, dtype=object).dropna().unique()
-        self.values: npt.NDArray[np.object_] = np.sort(np.asarray(found, dtype=object))
-        self._index = pd.Index(self.values, dtype=object)
+        self._index = _arrow(values).unique().drop_null().sort()
+        self.values: npt.NDArray[np.object_] = self._index.to_numpy(zero_copy_only=False)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def codes(self, column: Any) -> Ints:
         """Return the codes of a column of ids, -1 for null and unknown ones."""
-        column = pd.Series(column)
-        if len(self.values) == 0 or len(column) == 0 or column.isna().all():
-            return np.full(len(column), -1, dtype=np.int64)
-        return self._index.get_indexer(column.astype(object)).astype(np.int64)
+        return word_codes(column, self._index)
 
 
 def codes_of(frame: pd.DataFrame, name: str, ids: Ids, table: str) -> Ints:

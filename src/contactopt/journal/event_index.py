@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.journal.kernels import NEVER, expand_ranges, grouped_by_owner, known_ends
+from contactopt.journal.kernels import NEVER, expand_ranges, grouped, known_ends
 
 __all__ = ["EventIndex"]
 
@@ -64,9 +64,7 @@ class EventIndex:
         """
         owner = np.asarray(owner, dtype=np.int64)
         known = np.asarray(known, dtype=np.int64)
-        rows = np.flatnonzero(owner >= 0)
-        rows = rows[np.argsort(known[rows])]  # ties are broken by id below
-        starts, rows = grouped_by_owner(rows, owner, n_owners)
+        starts, rows = grouped(owner, known, n_owners)
         rows = _break_ties(rows, owner, known, ids)
         gone = np.full(len(rows), NEVER) if until is None else np.asarray(until, np.int64)[rows]
         return cls(

@@ -50,19 +50,55 @@ def known_ends(starts, known, owners, instants):
 
 
 @njit(cache=True)
-def grouped_by_owner(rows, owner, n_owners):
-    """Return CSR starts, and the rows grouped by owner with their order kept (counting sort)."""
+def grouped(owner, known, n_owners):
+    """Return CSR starts and rows by (owner, known, row); rows of owner -1 are left out.
+
+    A counting sort by owner, then a merge sort inside each owner: rows that come sorted by owner
+    stay in the cache.
+    """
     starts = np.zeros(n_owners + 1, np.int64)
-    for r in rows:
-        starts[owner[r] + 1] += 1
+    for r in range(len(owner)):
+        if owner[r] >= 0:
+            starts[owner[r] + 1] += 1
     for c in range(n_owners):
         starts[c + 1] += starts[c]
     place = starts[:-1].copy()
-    out = np.empty(len(rows), np.int64)
-    for r in rows:
-        out[place[owner[r]]] = r
-        place[owner[r]] += 1
-    return starts, out
+    rows = np.empty(starts[n_owners], np.int64)
+    for r in range(len(owner)):
+        if owner[r] >= 0:
+            rows[place[owner[r]]] = r
+            place[owner[r]] += 1
+    spare = np.empty(len(rows), np.int64)
+    for c in range(n_owners):
+        _sort_by(known, rows, spare, starts[c], starts[c + 1])
+    return starts, rows
+
+
+@njit(cache=True)
+def _sort_by(key, rows, spare, low, high):
+    """Sort rows[low:high] by key, stable: insertion in runs of 16, then merges of runs."""
+    run = 16
+    for a in range(low, high, run):
+        for i in range(a + 1, min(a + run, high)):
+            r = rows[i]
+            k = i
+            while k > a and key[rows[k - 1]] > key[r]:
+                rows[k] = rows[k - 1]
+                k -= 1
+            rows[k] = r
+    while run < high - low:
+        for a in range(low, high, 2 * run):
+            middle, end = min(a + run, high), min(a + 2 * run, high)
+            i, j = a, middle
+            for k in range(a, end):
+                if j >= end or (i < middle and key[rows[i]] <= key[rows[j]]):
+                    spare[k] = rows[i]
+                    i += 1
+                else:
+                    spare[k] = rows[j]
+                    j += 1
+        rows[low:high] = spare[low:high]
+        run *= 2
 
 
 @njit(cache=True)

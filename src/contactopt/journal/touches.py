@@ -20,6 +20,7 @@ from contactopt.journal.columns import (
     known_at,
     numbers,
     text,
+    word_codes,
     words,
 )
 from contactopt.journal.event_index import EventIndex
@@ -136,11 +137,10 @@ class TouchLog:
         owner = codes_of(frame, "customer_id", customers, "touches")
         index = EventIndex.build(owner, len(customers), time=started, known=known, ids=ids)
         rows = index.rows
-        touch_ids = Ids(ids)
-        position = np.full(len(touch_ids), -1, dtype=np.int64)
-        position[touch_ids.codes(ids.iloc[rows])] = np.arange(len(rows))
+        position = np.full(len(frame) + 1, -1, dtype=np.int64)  # the last one: no such touch
+        position[rows] = np.arange(len(rows))
         events, event, machine = _digital_events(
-            tables["touch_events"], touch_ids, position, len(rows), delay_hours("touch_events")
+            tables["touch_events"], ids, position, len(rows), delay_hours("touch_events")
         )
         outcome = words(frame, "outcome", v.OUTCOMES).codes[rows].astype(np.int64)
         own = np.where(outcome < 0, OUTCOME_CODE["unknown"], outcome)
@@ -151,9 +151,7 @@ class TouchLog:
         )  # fmt: skip
         debt = codes_of(frame, "debt_id", debts, "touches")[rows]
         point = codes_of(frame, "contact_point_id", points, "touches")[rows]
-        named_touch, named_debt = _named_debts(
-            tables["touch_debts"], touch_ids, position, debts, debt
-        )
+        named_touch, named_debt = _named_debts(tables["touch_debts"], ids, position, debts, debt)
         return cls(
             index=index,
             frame=frame,
@@ -215,12 +213,12 @@ def _outcome_known(frame: pd.DataFrame, started: Ints, known: Ints, delay_hours:
 
 
 def _digital_events(
-    frame: pd.DataFrame, touch_ids: Ids, position: Ints, n_touches: int, delay_hours: float
+    frame: pd.DataFrame, touch_ids: pd.Series, position: Ints, n_touches: int, delay_hours: float
 ) -> tuple[EventIndex, Ints, npt.NDArray[np.bool_]]:
     occurred = instants(frame, "occurred_at")
-    code = codes_of(frame, "touch_id", touch_ids, "touch_events")
+    touch = position[word_codes(text(frame, "touch_id"), touch_ids)]
     event = words(frame, "event", v.OUTCOMES).codes.astype(np.int64)
-    owner = np.where((code < 0) | (event < 0), -1, position[code] if len(position) else -1)
+    owner = np.where(event < 0, -1, touch)
     machine = numbers(frame, "machine") > 0
     rank = np.empty(len(frame), dtype=np.int64)
     rank[np.lexsort((machine, event, occurred))] = np.arange(len(frame))
@@ -231,11 +229,10 @@ def _digital_events(
 
 
 def _named_debts(
-    frame: pd.DataFrame, touch_ids: Ids, position: Ints, debts: Ids, own_debt: Ints
+    frame: pd.DataFrame, touch_ids: pd.Series, position: Ints, debts: Ids, own_debt: Ints
 ) -> tuple[Ints, Ints]:
     """Return the distinct (touch position, debt code) pairs that touches name."""
-    code = codes_of(frame, "touch_id", touch_ids, "touch_debts")
-    touch = position[code] if len(position) else code
+    touch = position[word_codes(text(frame, "touch_id"), touch_ids)]
     debt = codes_of(frame, "debt_id", debts, "touch_debts")
     single = np.flatnonzero(own_debt >= 0)
     touch = np.concatenate([touch, single])
@@ -243,7 +240,8 @@ def _named_debts(
     keep = (touch >= 0) & (debt >= 0)
     if not keep.any():
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    both = np.unique(touch[keep] * len(debts) + debt[keep])
+    both = np.sort(touch[keep] * len(debts) + debt[keep])
+    both = both[np.append(True, both[1:] != both[:-1])]
     return both // len(debts), both % len(debts)
 
 

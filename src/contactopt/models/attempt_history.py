@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -11,7 +9,7 @@ import pandas as pd
 from contactopt.journal import JournalView
 from contactopt.journal.local_time import DAY_US, local_day, local_hour
 from contactopt.models.pressure import touches_before
-from contactopt.models.reach_events import is_reached
+from contactopt.models.reach_events import UNOBSERVABLE, is_reached
 
 __all__ = ["attempt_history", "recent_touches"]
 
@@ -42,7 +40,7 @@ def attempt_history(view: JournalView, *, since_days: float | None = None) -> pd
     customer = out["customer"].to_numpy(dtype=np.int64)
     zone = pd.Categorical(view.journal.zones)[customer]
     channel = out["channel"].astype(object).to_numpy()
-    timed = channel != "letter"
+    timed = ~np.isin(channel.astype(str), UNOBSERVABLE)
     frame = pd.DataFrame(
         {
             "customer": customer,
@@ -84,7 +82,7 @@ def _quality_of(view: JournalView, point: npt.NDArray[np.int64]) -> npt.NDArray[
 
 
 def _propensity_of(view: JournalView, decision_id: pd.Series) -> npt.NDArray[np.float64]:
-    known: Mapping[str, float] = dict(
-        zip(view.decisions["decision_id"], view.decisions["propensity"], strict=True)
-    )
-    return decision_id.map(known).to_numpy(dtype=np.float64)
+    decisions = view.decisions
+    place = pd.Index(decisions["decision_id"]).get_indexer(pd.Index(decision_id))
+    known = np.append(decisions["propensity"].to_numpy(dtype=np.float64), np.nan)
+    return known[place]

@@ -30,11 +30,12 @@ __all__ = ["FITTED_PARTS", "FittedModels", "fit_models"]
 Ints = npt.NDArray[np.int64]
 
 #: features that priors and the money scale rest on
-_DAYS_PAST_DUE, _PAST_DUE, _BALANCE = "debt.days_past_due", "debt.past_due", "debt.balance"
+_DAYS_PAST_DUE = "debt.days_past_due"
+_PAST_DUE, _BALANCE = "debt.total_past_due_now", "debt.total_balance"
 FITTED_PARTS = ("features", "payment", "amount", "reach", "effect", "harm")
 #: folds over customers in which P(pays) is predicted for the decisions the effect learns from
 _EFFECT_FOLDS = 2
-_CONTROL_VARIATE_ROWS = 30_000
+_CONTROL_VARIATE_ROWS = 20_000
 
 
 @dataclass
@@ -163,7 +164,12 @@ class _Fit:
     def _amount(self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints) -> AmountModel:
         paid = labels["paid"].to_numpy(dtype=bool)
         model = AmountModel(
-            exposure=_PAST_DUE, balance=_BALANCE, days_past_due=_DAYS_PAST_DUE, **self.common
+            exposure=_PAST_DUE,
+            balance=_BALANCE,
+            days_past_due=_DAYS_PAST_DUE,
+            max_rounds=200,
+            learning_rate=0.1,
+            **self.common,
         )
         return model.fit(X[paid], labels["amount"].to_numpy()[paid], groups=customers[paid])
 
@@ -229,8 +235,8 @@ class _Fit:
                 horizon_days=self.config.objective.horizon_days,
                 days_past_due=_DAYS_PAST_DUE,
                 n_folds=2,
-                max_rounds=120,
-                learning_rate=0.1,
+                max_rounds=60,
+                learning_rate=0.15,
                 **self.common,
             ).fit(X.iloc[train], paid[train], groups=customers[train])
             predicted[here] = model.predict_proba(at.iloc[here])[:, 1]

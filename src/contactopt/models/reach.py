@@ -40,6 +40,9 @@ from contactopt.models.variance_components import logistic_shrink
 
 __all__ = ["Reach", "ReachModel"]
 
+#: steps to a customer's own effects when scoring: the same for everybody
+_SERVING_SWEEPS = 12
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -303,6 +306,9 @@ class ReachModel(BaseEstimator):
                 a.weight,
                 list(families.values()),
                 offset=self._offset(mine, a),
+                # a stop that looked at all customers would let neighbours move a customer's score
+                max_sweeps=_SERVING_SWEEPS,
+                tolerance=0.0,
             )
             effect = {
                 k: (f.value.reshape(n, -1), f.spread2.reshape(n, -1)) for k, f in families.items()

@@ -1,0 +1,303 @@
+"""Facts, consent and points of the compliance oracle: every row looked at, one by one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from oracles.compliance_places import Places, at, in_window, local_date, null
+
+from contactopt.compliance.data_tables import table
+
+
+class Facts(Places):
+    """Which facts speak against a contact, and which point it would use."""
+
+    # ---- facts -----------------------------------------------------------------------------
+
+    def facts(  # noqa: C901  (one reading, in one piece)
+        self,
+        c: int,
+        debt: Any,
+        channel: str,
+        moment: datetime | None,
+        zones: list[str],
+        refused: bool,
+    ) -> set[str]:
+        """Facts against a contact about a debt at a moment, points left out."""
+        found = {"pack:none"} if refused else set()
+        if not zones:
+            found.add("zone:none")
+        found.add(f"channel:{self.root(channel)}")
+        if debt is None:
+            found.add("debt:none")
+        else:
+            dpd = debt["days_past_due"]
+            found |= {f"status:{debt['status']}"}
+            if null(debt["status"]) or null(dpd):
+                found.add("debt:no_snapshot")
+            if not null(dpd) and dpd <= 0:
+                found.add("debt:current")
+            if debt["paid_since_snapshot"]:
+                found.add("debt:paid_since")
+            found |= {f"debt:{k}" for k in ("closed", "recalled") if not null(debt[f"{k}_at"])}
+        for h in self.holds:
+            if self.hold_reaches(h, c, debt, channel, moment, zones) and h["contact_point"] < 0:
+                found.add(f"hold:{h['kind']}")
+        for i, t in enumerate(self.touches):
+            how = table("flags")["outcomes"].get(t["outcome"])
+            if how is None or t["customer"] != c:
+                continue
+            named = self.named.get(i)
+            if how["debts"] == "touch" and named and (debt is None or debt["debt"] not in named):
+                continue
+            whole = how["debts"] == "all" or not named
+            ends = [
+                at(h["ends_us"]) or datetime.max.replace(tzinfo=UTC)
+                for h in self.holds
+                if h["customer"] == c
+                and h["kind"] in how["ended_by_hold"]
+                and null(h["channel"])
+                and h["contact_point"] < 0
+                and (
+                    h["debt"] < 0 or (not whole and debt is not None and h["debt"] == debt["debt"])
+                )
+            ]
+            ends = [e for e in ends if e > at(t["outcome_known_us"])]
+            if not ends or moment is None or moment < max(ends):
+                found.add(f"outcome:{t['outcome']}")
+        grace = self.config.orchestration.promise_grace_days
+        for p in self.promises:
+            if p["customer"] == c and p["state"] != "cancelled" and zones:
+                over = [local_date(at(p["due_us"]), z) + timedelta(days=grace) for z in zones]
+                if moment is None or any(
+                    local_date(moment, z) <= o for z, o in zip(zones, over, strict=True)
+                ):
+                    found.add("promise:open")
+        return found
+
+    def hold_reaches(  # noqa: C901  (one reading, in one piece)
+        self,
+        h: dict[str, Any],
+        c: int,
+        debt: Any,
+        channel: str,
+        moment: datetime | None,
+        zones: list[str],
+    ) -> bool:
+        if h["customer"] != c or (h["debt"] >= 0 and (debt is None or h["debt"] != debt["debt"])):
+            return False
+        ends = at(h["ends_us"])
+        if ends is not None and (ends <= self.as_of or (moment is not None and moment >= ends)):
+            return False
+        how = table("flags")["holds"].get(h["kind"], {})
+        detail = h["detail"] if isinstance(h["detail"], dict) else None
+        if "only_place" in how or (
+            how.get("detail") == "local_window" and detail and detail.get("place") == "work"
+        ):
+            return False  # concerns points at work
+        if how.get("detail") == "agreed_window":
+            if moment is None:
+                return True
+            begins, to = at(h["starts_us"]), ends
+            if detail and "from" in detail and "to" in detail:
+                begins, to = (
+                    datetime.fromisoformat(detail["from"]),
+                    datetime.fromisoformat(detail["to"]),
+                )
+            elif begins <= self.as_of:
+                return True
+            meant = null(h["channel"]) or self.closes(h["channel"], channel)
+            return not (meant and begins <= moment and (to is None or moment < to))
+        if moment is not None and moment < at(h["starts_us"]):
+            return False
+        if how.get("detail") == "channels" and null(h["channel"]):
+            return self.refuses(detail or {}, channel)
+        if "spares_channels" in how:
+            return self.root(channel) not in how["spares_channels"]
+        if not self.closes(h["channel"], channel):
+            return False
+        if (
+            how.get("detail") == "local_window"
+            and detail
+            and moment is not None
+            and {"start", "end", "days"} & set(detail)
+        ):
+            return any(in_window(detail, moment.astimezone(ZoneInfo(z))) for z in zones)
+        return True
+
+    # ---- points and consent ----------------------------------------------------------------
+
+    def consent(
+        self, c: int, channel: str, point: Any
+    ) -> tuple[datetime | None, datetime | None, bool, datetime | None]:
+        """Latest grant that counts, grant of the point itself, revoked, last heard from it."""
+        code = -1 if point is None else point["contact_point"]
+        whole = [x for x in self.consents if x["customer"] == c and x["contact_point"] < 0]
+        own = [
+            x
+            for x in self.consents
+            if x["customer"] == c and code >= 0 and x["contact_point"] == code
+        ]
+        revoked = any(
+            x["status"] == "revoked" and self.closes(x["channel"], channel) for x in [*whole, *own]
+        )
+        of_channel = [
+            at(x["changed_us"])
+            for x in whole
+            if x["status"] == "granted" and x["channel"] == channel
+        ]
+        of_point = [
+            at(x["changed_us"]) for x in own if x["status"] == "granted" and x["channel"] == channel
+        ]
+        outs = [(t, at(t["outcome_known_us"])) for t in self.touches if t["outcome"] == "opted_out"]
+        outs += [
+            (self.touches[e["touch"]], at(e["occurred_us"]))
+            for e in self.touch_events
+            if e["event"] == "opted_out"
+        ]
+        for t, when in outs:
+            if (
+                t["customer"] == c
+                and self.closes(t["channel"], channel)
+                and not any(g > when for g in of_channel)
+            ):
+                revoked = True
+        heard = [
+            at(t["started_us"])
+            for t in self.touches
+            if code >= 0
+            and t["contact_point"] == code
+            and t["direction"] == "inbound"
+            and self.root(t["channel"]) == self.root(channel)
+        ]
+        return (
+            max([*of_channel, *of_point], default=None),
+            max(of_point, default=None),
+            revoked,
+            max(heard, default=None),
+        )
+
+    def consent_denies(
+        self, rule: Any, c: int, channel: str, point: Any, moment: datetime | None, zones: list[str]
+    ) -> bool:
+        p = rule.parameters
+        granted, own, revoked, heard = self.consent(c, channel, point)
+        model = p.get("model")
+        if model is None:
+            return False
+        if model == "revocation":
+            return revoked
+        if p.get("scope_line") == "wireless" and point is not None and point["kind"] == "landline":
+            return False
+        if revoked:
+            return True
+        if model == "safe_harbor":
+            basis = {table("flags")["consent_facts"]["basis"].get(b) for b in p["basis_any"]}
+            at_work = (
+                point is not None and point["place"] in ("work", "unknown") and "work_email" in p
+            )
+            shown = [own if at_work else granted] if "consent" in basis else []
+            shown += [heard] if "inbound" in basis else []
+            shown = [s for s in shown if s is not None]
+            if not shown:
+                return True
+            if p.get("expiry_days") and moment is not None:
+                return any(
+                    (local_date(moment, z) - local_date(max(shown), z)).days > p["expiry_days"]
+                    for z in zones
+                )
+            return False
+        return granted is None
+
+    def against_point(
+        self, c: int, debt: Any, channel: str, point: Any, rules: list[Any], zones: list[str]
+    ) -> set[str]:
+        """Ids of the rules against a point for this window."""
+        facts = set()
+        _, _, revoked, _ = self.consent(c, channel, point)
+        if revoked:
+            facts.add("consent:revoked")
+        if point is not None:
+            facts |= {"point:dead"} if point["dead"] else set()
+            facts |= set() if point["valid"] else {"point:invalid"}
+            facts |= {"point:third_party"} if point["holder"] == "third_party" else set()
+            facts |= {"point:unknown_holder"} if point["holder"] == "unknown" else set()
+            for h in self.holds:
+                if self.hold_on_point(h, c, channel, point):
+                    facts.add(f"hold:{h['kind']}")
+        hit = {r.id for r in self.flagged(rules, facts, channel)}
+        for r in rules:
+            if (
+                r.kind == "consent"
+                and self.speaks(r, channel)
+                and self.consent_denies(r, c, channel, point, self.begin, zones)
+            ):
+                hit.add(r.id)
+        return hit
+
+    def hold_on_point(self, h: dict[str, Any], c: int, channel: str, point: Any) -> bool:
+        how = table("flags")["holds"].get(h["kind"], {})
+        detail = h["detail"] if isinstance(h["detail"], dict) else {}
+        agreed = how.get("detail") == "agreed_window"
+        if h["customer"] != c or (at(h["starts_us"]) >= self.end and not agreed):
+            return False
+        ends = at(h["ends_us"])
+        if ends is None and agreed and {"from", "to"} <= set(detail):
+            ends = datetime.fromisoformat(detail["to"])
+        if ends is not None and (ends <= self.as_of or ends <= self.begin):
+            return False
+        work = "only_place" in how or (
+            how.get("detail") == "local_window" and detail.get("place") == "work"
+        )
+        if h["contact_point"] < 0 and not work:
+            return False
+        if h["contact_point"] >= 0 and h["contact_point"] != point["contact_point"]:
+            return False
+        if work and point["place"] not in ("work", "unknown"):
+            return False
+        if "spares_channels" in how:
+            return self.root(channel) not in how["spares_channels"]
+        if how.get("detail") == "channels" and null(h["channel"]):
+            return self.refuses(detail, channel)
+        return agreed or self.closes(h["channel"], channel)
+
+    def refuses(self, detail: dict[str, Any], channel: str) -> bool:
+        if detail.get("refused"):
+            return any(self.closes(x, channel) for x in detail["refused"])
+        return not detail.get("only") or channel not in detail["only"]
+
+    def speaks(self, rule: Any, channel: str) -> bool:
+        return "*" in rule.channels or bool(self.words(channel) & set(rule.channels))
+
+    def flagged(self, rules: list[Any], facts: set[str], channel: str) -> list[Any]:
+        flags = table("flags")["flags"]
+        return [
+            r
+            for r in rules
+            if r.kind == "suppression"
+            and self.speaks(r, channel)
+            and facts & set(flags.get(r.parameters["flag"], []))
+        ]
+
+    def choose(
+        self, c: int, debt: Any, channel: str, rules: list[Any], zones: list[str]
+    ) -> tuple[Any, set[str]]:
+        kinds = self.config.channel(channel).contact_point_kinds
+        if not kinds:
+            return None, self.against_point(c, debt, channel, None, rules, zones)
+        fitting = [p for p in self.points if p["customer"] == c and p["kind"] in kinds]
+        if not fitting:
+            return None, {r.id for r in self.flagged(rules, {"point:none"}, channel)}
+        judged = [(p, self.against_point(c, debt, channel, p, rules, zones)) for p in fitting]
+        good = [p for p, hit in judged if not hit]
+        if good:
+            return min(
+                good,
+                key=lambda p: (
+                    1.0 if null(p["quality_share"]) else -p["quality_share"],
+                    p["contact_point"],
+                ),
+            ), set()
+        return None, set().union(*(hit for _, hit in judged))
