@@ -21,6 +21,7 @@ CONFIG = StrategyConfig.from_mapping(
         "slots": [9, 12, 18],
         "random_state": 4,
         "models": {"max_training_rows": 600},
+        "exploration": {"share": 0.5},
     }
 )
 
@@ -146,10 +147,13 @@ def test_priors_alone_rank_sensibly(portfolio, as_of) -> None:
     empty = co.Portfolio.from_frames({n: f.iloc[:0] for n, f in portfolio.tables.items()})
     cold = co.ContactStrategy(config=CONFIG).fit(empty, as_of=as_of)
     batch = cold.score(portfolio, as_of=as_of)
-    # of two customers with the same chances the one who owes more is worth more by call
+    # within a stage, who owes more is worth more by call
     calls = batch.lift[:, [a.channel == "call_agent" for a in batch.actions]].max(axis=1)
-    owing = batch.amount > 0
-    assert np.corrcoef(np.log(batch.amount[owing]), np.log(calls[owing] + 1e-9))[0, 1] > 0.5
+    for stage in ("early", "mid", "late"):
+        there = (batch.segment == stage) & (batch.amount > 0)
+        assert there.sum() >= 8
+        order = pd.DataFrame({"amount": batch.amount[there], "lift": calls[there]})
+        assert order.corr("spearman").iloc[0, 1] > 0.6, stage
 
 
 def test_unfitted_naive_and_stale_are_refused(portfolio, as_of, fitted) -> None:
@@ -193,23 +197,34 @@ def test_own_channel_follows_rules_and_history_of_its_root(portfolio, as_of) -> 
     config = StrategyConfig.from_mapping(
         {**CONFIG.to_mapping(), "channels": {"rcs": {"like": "sms"}, "sms": {}}}
     )
-    tables = dict(portfolio.tables)
-    touches = tables["touches"]
-    renamed = touches["channel"].where(touches["channel"] != "sms", "rcs")
-    tables["touches"] = touches.assign(channel=renamed)
-    own = co.Portfolio.from_frames(
-        tables, complete_to=portfolio.complete_to, extra_channels=["rcs"]
-    )
-    batch = co.ContactStrategy(config=config).fit(own, as_of=as_of).score(own, as_of=as_of)
-    channel = np.array([a.channel for a in batch.actions])
-    np.testing.assert_array_equal(
-        batch.allowed[:, channel == "rcs"], batch.allowed[:, channel == "sms"]
-    )
-    assert batch.allowed[:, channel == "rcs"].any()
+
+    def allowed(*, consented: bool) -> dict[str, np.ndarray]:
+        tables = dict(portfolio.tables)
+        touches, consents = tables["touches"], tables["consents"]
+        renamed = touches["channel"].where(touches["channel"] != "sms", "rcs")
+        tables["touches"] = touches.assign(channel=renamed)
+        if consented:
+            own = consents[consents["channel"] == "sms"].assign(channel="rcs")
+            tables["consents"] = pd.concat([consents, own])
+        own = co.Portfolio.from_frames(
+            tables, complete_to=portfolio.complete_to, extra_channels=["rcs"]
+        )
+        batch = co.ContactStrategy(config=config).fit(own, as_of=as_of).score(own, as_of=as_of)
+        channel = np.array([a.channel for a in batch.actions])
+        return {c: batch.allowed[:, channel == c] for c in ("rcs", "sms")}
+
+    both = allowed(consented=True)
+    np.testing.assert_array_equal(both["rcs"], both["sms"])
+    assert both["rcs"].any()
+    # a consent to text messages opens no channel of another name
+    without = allowed(consented=False)
+    assert (without["rcs"] <= without["sms"]).all()
+    assert without["rcs"].sum() < without["sms"].sum()
+    np.testing.assert_array_equal(without["sms"], both["sms"])
 
 
 def test_control_customers_only_wait(portfolio, as_of, fitted) -> None:
-    policy = co.ContactPolicy(holdout_share=0.3)
+    policy = co.ContactPolicy(holdout_share=0.3, exploration_share=0.6)
     batch = fitted.score(portfolio, as_of=as_of)
     decisions = co.rank(batch, policy=policy, pools=CONFIG.pools).decisions()
     control = decisions[decisions["holdout"]]

@@ -24,6 +24,12 @@ def _at(rows: Ints, values: Any) -> Any:
     return values.take(rows).reset_index(drop=True) if hasattr(values, "take") else values[rows]
 
 
+def _channels_of(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the contract's channels and the strategy's own: a consent to one opens no other."""
+    named = set(text(frame, "channel").dropna().unique())
+    return (*v.CHANNELS, *sorted(map(str, named - set(v.CHANNELS))))
+
+
 def hold_frame(
     frame: pd.DataFrame, customers: Ids, debts: Ids, points: Ids, at_us: int, delay_hours: float
 ) -> pd.DataFrame:
@@ -44,7 +50,7 @@ def hold_frame(
             "customer": customer[rows],
             "kind": words(frame, "kind", v.HOLD_KINDS)[rows],
             "debt": codes_of(frame, "debt_id", debts, "holds")[rows],
-            "channel": words(frame, "channel", v.CHANNELS)[rows],
+            "channel": words(frame, "channel", _channels_of(frame))[rows],
             "contact_point": codes_of(frame, "contact_point_id", points, "holds")[rows],
             "starts_us": starts[rows],
             "ends_us": instants(frame, "ends_at")[rows],
@@ -76,7 +82,7 @@ def consent_frame(
     """
     changed = instants(frame, "changed_at")
     customer = codes_of(frame, "customer_id", customers, "consents")
-    channel = words(frame, "channel", v.CHANNELS)
+    channel = words(frame, "channel", _channels_of(frame))
     point = codes_of(frame, "contact_point_id", points, "consents")
     status = words(frame, "status", v.CONSENT_STATUSES)
     rows = np.flatnonzero((known_at(frame, changed, delay_hours) <= at_us) & (customer >= 0))
@@ -112,7 +118,7 @@ def notice_frame(
             "debt": codes_of(frame, "debt_id", debts, "notices")[rows],
             "kind": words(frame, "kind", v.NOTICE_KINDS)[rows],
             "sent_us": sent[rows],
-            "channel": words(frame, "channel", v.CHANNELS)[rows],
+            "channel": words(frame, "channel", _channels_of(frame))[rows],
         }
     )
 

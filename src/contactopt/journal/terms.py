@@ -19,7 +19,8 @@ _MONEY = {
     "payments": ("amount",),
     "arrangements": ("instalment",),
 }
-_WITH_CHANNEL = ("touches", "consents", "holds", "notices", "decisions")
+#: tables in which a channel's own name carries no right of its own; a consent or a hold does
+_WITH_CHANNEL = ("touches", "notices", "decisions")
 
 
 def open_journal(portfolio: TableSource, config: StrategyConfig) -> Journal:
@@ -33,8 +34,9 @@ def open_journal(portfolio: TableSource, config: StrategyConfig) -> Journal:
     Returns
     -------
     Journal
-        Money in the strategy's currency, channels added with ``like`` under their root word (so
-        that rules, caps and consents of that word count them), delays and grace as configured.
+        Money in the strategy's currency, contacts through channels added with ``like`` under
+        their root word (so that rules and caps of that word count them), delays and grace as
+        configured. Consents and holds keep the channel they name.
 
     Raises
     ------
