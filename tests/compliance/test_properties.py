@@ -13,7 +13,7 @@ from contactopt.contracts.vocabulary import DEAD_POINT_OUTCOMES, HOLD_KINDS, HOL
 from contactopt.journal.journal import Journal
 
 AS_OF = "2026-06-05T23:00Z"
-SEEDS = range(4)
+SEEDS = range(2)
 
 
 def config_of(profile: str = "law") -> StrategyConfig:
@@ -29,7 +29,7 @@ def verdict_of(tables: dict[str, pd.DataFrame], profile: str = "law"):
 
 
 def world(seed: int) -> dict[str, pd.DataFrame]:
-    return random_world(seed + 100, AS_OF, 60, few=True)
+    return random_world(seed + 100, AS_OF, 40, few=True)
 
 
 def with_rows(tables: dict[str, pd.DataFrame], name: str, rows: list[dict[str, object]]):

@@ -304,6 +304,13 @@ def test_the_batch_can_deny_customers_by_a_rule_of_the_house():
         judge(simple(), denied={"house.nope": {"C"}})
 
 
+def test_rules_of_another_day_are_refused():
+    config = config_of()
+    rules = RuleBook.load(config.rules, "2026-05-01T00:00Z")
+    with pytest.raises(RulePackError, match="chosen for another day"):
+        evaluate(view_of(simple(), AS_OF), rules=rules, config=config)
+
+
 def test_explanations_carry_source_and_first_lawful_instant():
     talked = [touch("2026-06-01T15:00Z", outcome="refused", debt_id="A")]
     config = config_of()

@@ -188,7 +188,9 @@ class Facts(Places):
         if model is None:
             return False
         if model == "revocation":
-            return revoked
+            own = [k for k in self.actions.channels if self.speaks(rule, k)]
+            spread = any(self.consent(c, k, None)[2] for k in own)
+            return revoked or (bool(p.get("spreads_to")) and spread)
         if p.get("scope_line") == "wireless" and point is not None and point["kind"] == "landline":
             return False
         if revoked:

@@ -122,6 +122,9 @@ def _windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, _Sp
         what = {"channels": ["*"], "include_outcomes": outcomes, "direction": "any"}
         return [(what, 1, _span(period))]
     out = [(p["count"], int(p["max"]), _span(period))]
+    if p.get("attempts_max"):
+        attempts = {k: v for k, v in p["count"].items() if k != "include_outcomes"}
+        out.append((attempts, int(p["attempts_max"]), _span(period)))
     if p.get("min_gap_days"):
         out.append((p["count"], 1, _Span("days", int(p["min_gap_days"]), windows=True)))
     return out

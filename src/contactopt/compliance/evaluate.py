@@ -59,10 +59,11 @@ def evaluate(
     Raises
     ------
     RulePackError
-        If ``denied`` names a rule that is not loaded.
+        If ``denied`` names a rule that is not loaded, or the rules are of another day.
     ConfigError
         If a debt's currency has no exchange rate.
     """
+    rules.require(view.as_of_us)
     actions = actions or config.action_space
     block = Block(view, rules, config, actions)
     found = Denials(block, denied)

@@ -69,7 +69,7 @@ def choose_points(block: Block, index: FactIndex, facts: Facts, state: ConsentSt
     expiring = np.zeros_like(bits)
     consent = at_point(state, found.customer, found.point, found.channel)
     for rule in block.of_kind("consent"):
-        _ask_consent(block, rule, found, consent, source, row, bits, until, expiring)
+        _ask_consent(block, rule, found, consent, state, source, row, bits, until, expiring)
     return _choose(block, index, found, source, row, bits, until, expiring)
 
 
@@ -166,8 +166,8 @@ def _patterns(against: Bools) -> tuple[list[Ints], Ints]:
 
 
 def _ask_consent(
-    block: Block, rule: int, found: _Candidates, consent: pd.DataFrame, source: Ints, row: Ints,
-    bits: Bits, until: Ints, expiring: Bits,
+    block: Block, rule: int, found: _Candidates, consent: pd.DataFrame, state: ConsentState,
+    source: Ints, row: Ints, bits: Bits, until: Ints, expiring: Bits,
 ) -> None:  # fmt: skip
     p = block.rules[rule].parameters
     model = p.get("model")
@@ -182,6 +182,11 @@ def _ask_consent(
     word, bit = block.bit(rule)
     if model == "revocation":
         fails = revoked
+        if block.rules[rule].parameters.get(
+            "spreads_to"
+        ):  # one revocation reaches all its channels
+            reached = block.reached(rule)[row]
+            fails = fails | (state.revoked[found.customer[source]] & reached).any(axis=1)
     elif model == "safe_harbor":
         fails, end = _safe_harbor(block, p, found, consent, source)
         fails = fails | revoked

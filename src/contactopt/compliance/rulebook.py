@@ -66,6 +66,8 @@ class RuleBook:
     version: str
     packs: tuple[dict[str, Any], ...]
     calendars: dict[str, tuple[str, ...]]
+    #: instant the rules were chosen for, microseconds UTC; None: rules of all times
+    as_of_us: int | None = None
 
     @classmethod
     def load(cls, config: RulesConfig | None = None, as_of: Any = None) -> RuleBook:
@@ -102,7 +104,22 @@ class RuleBook:
             calendars={
                 k: tuple(v) for p in data.values() for k, v in (p.get("calendars") or {}).items()
             },
+            as_of_us=None if as_of is None else to_us(as_of),
         )
+
+    def require(self, as_of_us: int) -> None:
+        """Refuse to judge a time whose rules may have been left out when the packs were read.
+
+        Raises
+        ------
+        RulePackError
+            If ``as_of_us`` lies more than a day from the instant of `load`.
+        """
+        if self.as_of_us is not None and abs(self.as_of_us - as_of_us) > DAY_US:
+            raise RulePackError(
+                "the rules were chosen for another day than the one that is judged",
+                hint="call RuleBook.load with the as_of of the batch",
+            )
 
     def covers(self, jurisdiction: str | None) -> bool:
         """Return whether a pack speaks for a code, or for the country it lies in."""
@@ -275,7 +292,8 @@ def _why_unchecked(rule: Rule) -> str | None:
         return "the rule names no number"
     if rule.kind == "consent" and "model" not in p:
         return "an exemption that is never used: no table records direct prior consent"
-    return None
+    untested = [k for k in table("kinds")[rule.kind]["untested"] if k in p]
+    return f"tested but for: {', '.join(untested)}" if untested else None
 
 
 def _version(texts: dict[str, str], config: RulesConfig) -> str:

@@ -12,15 +12,15 @@ import pandas as pd
 
 from contactopt.contracts.tables import TABLES
 
-__all__ = ["READERS", "UNUSED_WORDS", "not_used_yet", "readers"]
+__all__ = ["CAPACITY_READERS", "KEYS", "READERS", "UNUSED_WORDS", "not_used_yet", "readers"]
 
-_KEY = "contracts: keys and links"
+KEYS = "contracts: keys and links"
 _KNOWN = "journal: known-at"
 
 #: table -> column -> reader
 READERS: dict[str, dict[str, str | None]] = {
     "customers": {
-        "customer_id": _KEY,
+        "customer_id": KEYS,
         "jurisdiction": "compliance: packs",
         "locality": "compliance: packs",
         "time_zone": "compliance: hours",
@@ -30,8 +30,8 @@ READERS: dict[str, dict[str, str | None]] = {
         "kind": None,
     },
     "debts": {
-        "debt_id": _KEY,
-        "customer_id": _KEY,
+        "debt_id": KEYS,
+        "customer_id": KEYS,
         "product": "features: debt state",
         "creditor": "compliance: named debts",
         "ownership": "compliance: who is bound",
@@ -51,7 +51,7 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "debt_snapshots": {
-        "debt_id": _KEY,
+        "debt_id": KEYS,
         "observed_at": _KNOWN,
         "balance": "features: debt state",
         "past_due": "compliance: lead debt",
@@ -62,16 +62,16 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "debt_parties": {
-        "debt_id": _KEY,
-        "customer_id": _KEY,
+        "debt_id": KEYS,
+        "customer_id": KEYS,
         "role": None,
         "valid_from": None,
         "valid_to": None,
         "recorded_at": None,
     },
     "contact_points": {
-        "contact_point_id": _KEY,
-        "customer_id": _KEY,
+        "contact_point_id": KEYS,
+        "customer_id": KEYS,
         "kind": "compliance: house",
         "place": "compliance: hours and holds",
         "quality_share": "compliance: choice of point",
@@ -84,7 +84,7 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "consents": {
-        "customer_id": _KEY,
+        "customer_id": KEYS,
         "channel": "compliance: consent",
         "changed_at": _KNOWN,
         "contact_point_id": "compliance: consent",
@@ -92,8 +92,8 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "holds": {
-        "hold_id": _KEY,
-        "customer_id": _KEY,
+        "hold_id": KEYS,
+        "customer_id": KEYS,
         "kind": "compliance: suppression",
         "debt_id": "compliance: suppression",
         "channel": "compliance: suppression",
@@ -104,17 +104,17 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "notices": {
-        "notice_id": _KEY,
-        "customer_id": _KEY,
-        "debt_id": _KEY,
+        "notice_id": KEYS,
+        "customer_id": KEYS,
+        "debt_id": KEYS,
         "kind": None,
         "sent_at": None,
         "channel": None,
         "recorded_at": None,
     },
     "touches": {
-        "touch_id": _KEY,
-        "customer_id": _KEY,
+        "touch_id": KEYS,
+        "customer_id": KEYS,
         "debt_id": "compliance: frequency caps",
         "direction": "compliance: frequency caps",
         "channel": "compliance: frequency caps",
@@ -133,17 +133,17 @@ READERS: dict[str, dict[str, str | None]] = {
         "cost": None,
         "recorded_at": _KNOWN,
     },
-    "touch_debts": {"touch_id": _KEY, "debt_id": "compliance: frequency caps"},
+    "touch_debts": {"touch_id": KEYS, "debt_id": "compliance: frequency caps"},
     "touch_events": {
-        "touch_id": _KEY,
+        "touch_id": KEYS,
         "occurred_at": _KNOWN,
         "event": "journal: touches",
         "machine": "journal: touches",
         "recorded_at": _KNOWN,
     },
     "promises": {
-        "promise_id": _KEY,
-        "debt_id": _KEY,
+        "promise_id": KEYS,
+        "debt_id": KEYS,
         "made_at": _KNOWN,
         "due_at": "journal: promise state",
         "amount": "journal: promise state",
@@ -152,8 +152,8 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "payments": {
-        "payment_id": _KEY,
-        "debt_id": _KEY,
+        "payment_id": KEYS,
+        "debt_id": KEYS,
         "paid_at": _KNOWN,
         "amount": "features: payments",
         "kind": "journal: labels",
@@ -163,8 +163,8 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "arrangements": {
-        "arrangement_id": _KEY,
-        "debt_id": _KEY,
+        "arrangement_id": KEYS,
+        "debt_id": KEYS,
         "starts_at": _KNOWN,
         "frequency": "journal: arrangement state",
         "instalment": "journal: arrangement state",
@@ -174,9 +174,9 @@ READERS: dict[str, dict[str, str | None]] = {
         "recorded_at": _KNOWN,
     },
     "decisions": {
-        "decision_id": _KEY,
+        "decision_id": KEYS,
         "decided_at": _KNOWN,
-        "customer_id": _KEY,
+        "customer_id": KEYS,
         "channel": "journal: commitments",
         "propensity": None,
         "batch_id": None,
@@ -194,6 +194,16 @@ READERS: dict[str, dict[str, str | None]] = {
         "rules_version": None,
         "recorded_at": _KNOWN,
     },
+}
+
+#: columns of the capacity table
+CAPACITY_READERS: dict[str, str | None] = {
+    "pool": "plan: capacity rows",
+    "date": "plan: capacity rows",
+    "hour": "plan: capacity rows",
+    "units": "plan: capacity rows",
+    "min_units": "plan: shadow prices",
+    "until_date": "plan: capacity rows",
 }
 
 #: words that nobody tells apart yet although their column is read

@@ -101,9 +101,16 @@ def _status_known(frame: pd.DataFrame, rows: Ints, end: Ints, at_us: int) -> pd.
 
 def _executed(ids: pd.Series, channel: pd.Categorical, touches: pd.DataFrame) -> Any:
     """Bool per decision: a known touch bears its id and channel."""
-    done = touches.loc[touches["decision_id"].notna(), ["decision_id", "channel"]]
-    if done.empty or len(ids) == 0:
-        return np.zeros(len(ids), dtype=bool)
-    mark = done["decision_id"].astype(str) + "\t" + done["channel"].astype(str)
-    mine = ids.astype(str) + "\t" + pd.Series(channel).astype(str)
-    return mine.isin(set(mark)).to_numpy()
+    executed = np.zeros(len(ids), dtype=bool)
+    bears = touches["decision_id"].notna().to_numpy(dtype=bool)
+    if not bears.any() or len(ids) == 0:
+        return executed
+    place = pd.Index(ids.to_numpy(dtype=object)).get_indexer(
+        touches["decision_id"].to_numpy(dtype=object)[bears]
+    )
+    # one code per channel word on both sides
+    words = pd.Index(channel.categories)
+    theirs = words.get_indexer(pd.Index(touches["channel"].astype(object)))[bears]
+    same = (place >= 0) & (channel.codes[place] == theirs)
+    executed[place[same]] = True
+    return executed

@@ -21,7 +21,7 @@ def assign_pools(
     jurisdiction: npt.NDArray[np.object_],
     creditor: npt.NDArray[np.object_],
     cost: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.int16], tuple[str, ...], npt.NDArray[np.float64]]:
+) -> tuple[npt.NDArray[np.int16], tuple[str, ...], npt.NDArray[np.float32]]:
     """Give each (customer, action) its pool and the units it takes there.
 
     Parameters
@@ -40,13 +40,13 @@ def assign_pools(
     -------
     index : int16 array, shape (n, m)
     names : tuple of str
-    usage : float array, shape (n, m)
+    usage : float32 array, shape (n, m)
     """
     names = (*pools, *(c for c in actions.channels if c not in pools))
     position = {name: k for k, name in enumerate(names)}
     own = np.array([position[a.channel] for a in actions], dtype=np.int16)
     index = np.broadcast_to(own, (len(language), len(actions))).copy()
-    usage = np.ones(index.shape)
+    usage = np.ones(index.shape, dtype=np.float32)
     for name, pool in reversed(list(pools.items())):
         serves = _served(pool, actions, language, jurisdiction, creditor)
         index[serves] = position[name]

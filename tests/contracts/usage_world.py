@@ -1,0 +1,514 @@
+"""A small portfolio that fills every column of the contract, and what a strategy makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import contactopt as co
+from contactopt.compliance import RuleBook, evaluate, shared_point_rotation
+from contactopt.config import StrategyConfig
+from contactopt.contracts import Portfolio
+from contactopt.contracts import vocabulary as v
+from contactopt.features import training_pairs
+from contactopt.journal import JournalView, payment_labels
+from contactopt.journal.terms import open_journal
+from contactopt.models.attempt_history import attempt_history
+from contactopt.models.fitting import FittedModels, fit_models, models_to_state
+from contactopt.policy.scorer import score_block
+
+Tables = dict[str, pd.DataFrame]
+
+DATA = Path(__file__).parents[2] / "datasets" / "small" / "portfolio"
+AS_OF = pd.Timestamp("2026-03-11T08:05Z")  # a Wednesday
+N_CUSTOMERS = 48
+OUTBOUND = [c for c in v.CHANNELS if c not in v.INBOUND_ONLY]
+#: rooms whose content a column or word may change, the cheap ones first
+ROOMS = ("attempts", "labels", "features", "mask", "scores", "plan", "models")
+
+
+def days(n: float) -> pd.Timedelta:
+    return pd.Timedelta(days=n)
+
+
+# ---- the portfolio -------------------------------------------------------------------------------
+
+
+def base_portfolio() -> Portfolio:
+    """Customers of the small portfolio with what its world does not make: every table is filled."""
+    tables = _of_customers({name: pd.read_parquet(DATA / f"{name}.parquet") for name in _OWN})
+    for enrich in (_people, _debts, _points, _consents, _holds, _legal, _contacts, _plans, _money):
+        enrich(tables)
+    capacity = pd.DataFrame(
+        {
+            "pool": ["sms", "sms", "voice", "letter"],
+            "date": ["2026-03-11", "2026-03-11", "2026-03-11", "2026-03-10"],
+            "hour": [None, 16, None, None],
+            "units": [6.0, 2.0, 18.0, 12.0],
+            "min_units": [0.0, 0.0, 2.0, 0.0],
+            "until_date": [None, None, None, "2026-03-14"],
+        }
+    )
+    told = {name: AS_OF for name in ("touches", "payments", "debt_snapshots")}
+    return Portfolio.from_frames(tables, complete_to=told, capacity=capacity)
+
+
+_OWN = tuple(p.stem for p in sorted(DATA.glob("*.parquet")) if p.stem != "capacity")
+_OF_DEBT = ("debt_snapshots", "promises", "payments", "arrangements")
+_OF_TOUCH = ("touch_debts", "touch_events")
+
+
+def _of_customers(tables: Tables) -> Tables:
+    """Keep the first customers and what hangs on them."""
+    customers = tables["customers"].sort_values("customer_id").head(N_CUSTOMERS)
+    debts = tables["debts"][tables["debts"]["customer_id"].isin(customers["customer_id"])]
+    touches = tables["touches"][tables["touches"]["customer_id"].isin(customers["customer_id"])]
+    out = {}
+    for name, frame in tables.items():
+        if name in _OF_DEBT:
+            frame = frame[frame["debt_id"].isin(debts["debt_id"])]
+        elif name in _OF_TOUCH:
+            frame = frame[frame["touch_id"].isin(touches["touch_id"])]
+        else:
+            frame = frame[frame["customer_id"].isin(customers["customer_id"])]
+        out[name] = frame.reset_index(drop=True)
+    return out
+
+
+def _people(t: Tables) -> None:
+    c = t["customers"]
+    k = np.arange(len(c))
+    # few places and zones: the rules are asked once for each combination
+    c["jurisdiction"] = np.select([k % 4 == 1, k % 4 == 3], ["CO", "PE"], "US")
+    zone = ["America/Bogota", "America/Lima"]
+    c["time_zone"] = np.select([k % 4 == 1, k % 4 == 3], zone, "America/New_York")
+    c["locality"] = np.select([k % 4 == 0], ["Elsewhere"], "none")
+    c["preferred_channel"] = [v.CHANNELS[i % len(v.CHANNELS)] for i in k]
+    c["x_segment"] = np.where(k % 2 == 0, "a", "b")
+
+
+def _debts(t: Tables) -> None:
+    d = t["debts"]
+    k = np.arange(len(d))
+    d["margin_share"] = np.where(k % 3 == 0, 0.4, np.nan)
+    d["settlement_floor_share"] = 0.5
+    d["limitation_at"] = AS_OF.normalize() + days(400)
+    d["placed_at"] = AS_OF.normalize() - days(200)
+
+
+def _points(t: Tables) -> None:
+    p = t["contact_points"]
+    k = np.arange(len(p))
+    p["time_zone"] = np.where(k % 40 == 0, "America/New_York", None)
+    p["jurisdiction"] = np.where(k % 40 == 0, "US", None)
+    p["valid_to"] = AS_OF + days(300)
+    app = p.drop_duplicates("customer_id").assign(
+        kind="app",
+        place="unknown",
+        holder="customer",
+        time_zone=None,
+        jurisdiction=None,
+        contact_point_id=lambda f: "A-" + f["customer_id"],
+        address_key=lambda f: "A-" + f["customer_id"],
+    )
+    t["contact_points"] = pd.concat([p, app], ignore_index=True)
+
+
+def _consents(t: Tables) -> None:
+    """Every third customer has opted in to everything, every sixth revoked sms for one point."""
+    who = t["customers"]["customer_id"].to_numpy()
+    granted = pd.DataFrame(
+        [(c, channel, "granted") for c in who[::3] for channel in OUTBOUND],
+        columns=["customer_id", "channel", "status"],
+    ).assign(changed_at=AS_OF - days(40), contact_point_id=None)
+    mobile = t["contact_points"].query("kind == 'mobile'").drop_duplicates("customer_id")
+    narrow = mobile[mobile["customer_id"].isin(who[::6])][["customer_id", "contact_point_id"]]
+    narrow = narrow.assign(channel="sms", status="revoked", changed_at=AS_OF - days(3))
+    own = t["consents"][["customer_id", "channel", "changed_at", "contact_point_id", "status"]]
+    t["consents"] = pd.concat(
+        [own.astype({"contact_point_id": object}), granted, narrow], ignore_index=True
+    ).drop_duplicates(["customer_id", "channel", "changed_at", "contact_point_id"])
+
+
+def _holds(t: Tables) -> None:
+    """Holds of several kinds, ended, narrow and ahead, on the customers 2, 5, 8, ..."""
+    who = t["customers"]["customer_id"].to_numpy()[2::3]
+    debt = t["debts"].drop_duplicates("customer_id").set_index("customer_id")["debt_id"]
+    points = t["contact_points"]
+    mobile = points[points["kind"] == "mobile"].drop_duplicates("customer_id")
+    point = mobile.set_index("customer_id")["contact_point_id"]
+    window = {"days": ["MON", "TUE", "WED", "THU", "FRI"], "start": "09:00", "end": "13:00"}
+    agreed = {"from": "2026-03-11T17:00:00+00:00", "to": "2026-03-11T18:00:00+00:00"}
+    rows: list[dict[str, Any]] = [
+        {"kind": "inconvenient_time", "detail": json.dumps(window)},
+        {"kind": "callback_agreed", "detail": json.dumps(agreed), "ends_at": AS_OF + days(1)},
+        {"kind": "preference", "channel": "email"},
+        {"kind": "preference", "channel": "call_agent"},
+        {"kind": "dispute", "debt_id": debt},
+        {"kind": "do_not_contact", "contact_point_id": point},
+        {"kind": "hardship", "ends_at": AS_OF - days(2)},
+        {"kind": "written_only", "ends_at": AS_OF + days(2)},
+    ]
+    out = []
+    for i, row in enumerate(rows):
+        own = {k: x.get(who[i]) if isinstance(x, pd.Series) else x for k, x in row.items()}
+        out.append({"hold_id": f"N{i}", "customer_id": who[i], "starts_at": AS_OF - days(9)} | own)
+    t["holds"] = pd.DataFrame(out)
+    t["holds"]["starts_at"] = t["holds"]["starts_at"].astype("datetime64[us, UTC]")
+
+
+def _legal(t: Tables) -> None:
+    """Notices, further obligors and arrangements."""
+    d = t["debts"].iloc[:10].reset_index(drop=True)
+    k = np.arange(len(d))
+    t["notices"] = pd.DataFrame(
+        {
+            "notice_id": [f"N{i}" for i in k],
+            "customer_id": d["customer_id"],
+            "debt_id": d["debt_id"],
+            "kind": [v.NOTICE_KINDS[i % len(v.NOTICE_KINDS)] for i in k],
+            "sent_at": "2026-02-01",
+            "channel": "letter",
+        }
+    )
+    others = np.roll(t["customers"]["customer_id"].to_numpy(), 5)[: len(d)]
+    t["debt_parties"] = pd.DataFrame(
+        {
+            "debt_id": d["debt_id"],
+            "customer_id": others,
+            "role": [v.PARTY_ROLES[i % len(v.PARTY_ROLES)] for i in k],
+            "valid_from": AS_OF - days(300),
+            "valid_to": AS_OF + days(300),
+        }
+    )
+    t["arrangements"] = pd.DataFrame(
+        {
+            "arrangement_id": [f"A{i}" for i in k],
+            "debt_id": d["debt_id"],
+            "starts_at": "2026-02-15",
+            "frequency": [v.FREQUENCIES[i % len(v.FREQUENCIES)] for i in k],
+            "instalment": 25.0,
+            "n_instalments": 6,
+            "ended_at": [AS_OF - days(3) if i % 2 else None for i in k],
+            "end_reason": "broken",
+        }
+    )
+
+
+def _contacts(t: Tables) -> None:
+    """Recent touches in every channel, so that caps and rests have something to count."""
+    who = t["customers"]["customer_id"].to_numpy()
+    debt = t["debts"].drop_duplicates("customer_id").set_index("customer_id")["debt_id"]
+    points = t["contact_points"]
+    point = points.drop_duplicates("customer_id").set_index("customer_id")["contact_point_id"]
+    n = 2 * len(who)
+    k = np.arange(n)
+    outcome = np.array(["no_answer", "refused", "delivered", "voicemail", "no_commitment"])[k % 5]
+    more = pd.DataFrame(
+        {
+            "touch_id": [f"X{i:04d}" for i in k],
+            "customer_id": who[k % len(who)],
+            "debt_id": np.where(k % 4 == 3, None, debt.reindex(who[k % len(who)]).to_numpy()),
+            "direction": np.where(k % 7 == 6, "inbound", "outbound"),
+            "channel": [OUTBOUND[(i // 3) % len(OUTBOUND)] for i in k],
+            "started_at": [AS_OF - pd.Timedelta(hours=18 + 9 * (i % 17)) for i in k],
+            "outcome": outcome,
+            "contact_point_id": point.reindex(who[k % len(who)]).to_numpy(),
+            "duration_s": 40.0,
+            "handled_by": [v.HANDLED_BY[i % len(v.HANDLED_BY)] for i in k],
+            "vendor": "a-vendor",
+            "template_id": "a-template",
+            "offer_id": "an-offer",
+            "cost": 0.2,
+        }
+    )
+    own = t["touches"].drop(columns="collector")
+    t["touches"] = pd.concat([own.astype(object), more.astype(object)], ignore_index=True)
+    t["touches"]["collector"] = None
+    for column in ("started_at", "outcome_at", "responded_at", "recorded_at"):
+        t["touches"][column] = pd.to_datetime(t["touches"][column], utc=True)
+    several = pd.DataFrame({"touch_id": ["X0003", "X0007"]})
+    several["debt_id"] = debt.reindex([who[3], who[7]]).to_numpy()
+    t["touch_debts"] = pd.concat([t["touch_debts"], several], ignore_index=True)
+
+
+def _plans(t: Tables) -> None:
+    """Plans of an earlier batch, open and called off, for the customers 1, 4, 7, ..."""
+    who = t["customers"]["customer_id"].to_numpy()[1::3]
+    k = np.arange(len(who))
+    off = k % 2 == 1
+    plans = pd.DataFrame(
+        {
+            "decision_id": [f"X{i}" for i in k],
+            "decided_at": AS_OF - pd.Timedelta(hours=20),
+            "customer_id": who,
+            "channel": np.where(k % 3 == 0, "sms", "call_agent"),
+            "propensity": 0.3,
+            "slot_start": AS_OF + pd.Timedelta(hours=6),
+            "dispatch_status": np.where(off, "suppressed_rule", "pending"),
+            "dispatched_at": AS_OF - pd.Timedelta(hours=1),
+        }
+    )
+    own = t["decisions"].drop(columns=["slot_start", "dispatch_status", "dispatched_at"])
+    own = own.assign(action_id="an-action", n_eligible=7, rules_version="1", offer_id="an-offer")
+    debt = t["debts"].drop_duplicates("customer_id").set_index("customer_id")["debt_id"]
+    t["decisions"] = pd.concat([own, plans], ignore_index=True)
+    t["decisions"]["debt_id"] = debt.reindex(t["decisions"]["customer_id"]).to_numpy()
+    t["decisions"]["holdout"] = t["decisions"]["holdout"].astype("boolean").fillna(False)
+
+
+def _money(t: Tables) -> None:
+    """Open, broken and cancelled promises; payments that name them."""
+    d = t["debts"].iloc[::4].reset_index(drop=True)
+    k = np.arange(len(d))
+    own = t["promises"].drop(columns=["cancelled_at", "recorded_at"])
+    more = pd.DataFrame(
+        {
+            "promise_id": [f"X{i}" for i in k],
+            "debt_id": d["debt_id"],
+            "made_at": AS_OF - days(12),
+            "due_at": [AS_OF + days(4) if i % 3 == 0 else AS_OF - days(6) for i in k],
+            "amount": 40.0,
+            "cancelled_at": [AS_OF - days(8) if i % 3 == 1 else None for i in k],
+        }
+    )
+    t["promises"] = pd.concat([own, more], ignore_index=True)
+    paid = pd.DataFrame(
+        {
+            "payment_id": [f"X{i}" for i in k],
+            "debt_id": d["debt_id"],
+            "paid_at": AS_OF - days(8),
+            "amount": 15.0,
+            "kind": [v.PAYMENT_KINDS[i % 4] for i in k],
+            "method": "cash",
+            "promise_id": [f"X{i}" for i in k],
+        }
+    )
+    t["payments"] = pd.concat([t["payments"], paid], ignore_index=True)
+
+
+# ---- the strategy --------------------------------------------------------------------------------
+
+
+def strategy_config(folder: Path) -> StrategyConfig:
+    """All channels, pools and templates that look at whom they serve, and one local rule."""
+    pack = folder / "town.json"
+    pack.write_text(json.dumps(_TOWN), encoding="utf-8")
+    template = {"channel": "sms", "approved": True}
+    return StrategyConfig.from_mapping(
+        {
+            "objective": {"currency": "USD", "exchange_rates": {"EUR": 1.25}},
+            "channels": OUTBOUND,
+            "slots": [8, 11],
+            "pools": {
+                "voice_es": {"unit": "contacts", "serves": _serves(languages=["es"])},
+                "voice_fr": {"unit": "contacts", "serves": _serves(jurisdictions=["FR"])},
+                "voice_bank": {"unit": "contacts", "serves": _serves(creditors=["other"])},
+                "voice": {"unit": "contacts", "serves": _serves()},
+            },
+            "templates": [
+                {"template_id": "book", "books": ["other"], **template},
+                {"template_id": "late", "stages": ["late"], **template},
+                {"template_id": "pt", "language": "pt", **template},
+                {"template_id": "any", **template},
+            ],
+            "rules": {"packs": ["us", "co", str(pack)], "fallback": "cautious"},
+            "models": {"n_folds": 2, "training_step_days": 14, "num_threads": 1},
+        }
+    )
+
+
+def _serves(**more: list[str]) -> dict[str, list[str]]:
+    return {"channels": ["call_agent", "call_bot"], **more}
+
+
+_TOWN = {
+    "format": 1,
+    "pack": "town",
+    "version": "1",
+    "researched_on": "2026-01-01",
+    "disclaimer": "A test's own.",
+    "jurisdictions": ["US"],
+    "binds": "always",
+    "rules": [
+        {
+            "id": "town.hours",
+            "jurisdiction": "US",
+            "locality": "Town",
+            "applies_to": ["first_party", "third_party", "debt_buyer"],
+            "channels": ["*"],
+            "purposes": ["collection"],
+            "kind": "hours",
+            "strength": "policy",
+            "parameters": {
+                "windows": [{"days": ["MON", "TUE", "WED", "THU", "FRI"], "start": "10:00",
+                             "end": "12:00"}],
+                "interval": "half_open",
+                "tz_basis": "consumer_location",
+            },
+            "exceptions": [],
+            "scope": "consumer",
+            "effective_from": None,
+            "effective_to": None,
+            "status": "policy",
+            "citation": "none",
+            "confidence": "policy",
+            "summary": "Late mornings only.",
+            "note": "",
+        }
+    ],
+}  # fmt: skip
+
+
+# ---- what the rooms make of it -------------------------------------------------------------------
+
+
+class Fingerprint(Mapping[str, str]):
+    """Hash of what each room makes of a portfolio, worked out when it is first asked for."""
+
+    def __init__(self, portfolio: Any, world: UsageWorld) -> None:
+        self.portfolio, self.world = portfolio, world
+        self._found: dict[str, str] = {}
+
+    def __getitem__(self, room: str) -> str:
+        if room not in self._found:
+            make: Callable[[], Any] = getattr(self, f"_{room}")
+            self._found[room] = _digest(make())
+        return self._found[room]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ROOMS)
+
+    def __len__(self) -> int:
+        return len(ROOMS)
+
+    def first_difference(self, other: Fingerprint, rooms: tuple[str, ...] = ROOMS) -> str | None:
+        """Return the first room that is not the same, None where all are."""
+        return next((room for room in rooms if self[room] != other[room]), None)
+
+    @cached_property
+    def view(self) -> JournalView:
+        return open_journal(self.portfolio, self.world.config).as_of(self.world.as_of)
+
+    @cached_property
+    def verdict(self) -> Any:
+        w = self.world
+        waits = shared_point_rotation(self.portfolio, w.as_of, 0)["customer_id"]
+        return evaluate(
+            self.view, rules=w.rules, config=w.config, denied={"house.shared_point": list(waits)}
+        )
+
+    @cached_property
+    def feature_frame(self) -> pd.DataFrame:
+        return self.world.models.features.transform(self.view.journal, as_of=self.world.as_of)
+
+    @cached_property
+    def batch(self) -> Any:
+        w = self.world
+        return score_block(self.view, self.feature_frame, w.models, self.verdict, w.config)
+
+    def _attempts(self) -> pd.DataFrame:
+        return attempt_history(self.view)
+
+    def _labels(self) -> list[Any]:
+        objective, settings = self.world.config.objective, self.world.config.models
+        journal = self.view.journal
+        who, when = training_pairs(
+            journal,
+            as_of=self.world.as_of,
+            step_days=settings.training_step_days,
+            horizon_days=objective.horizon_days,
+            max_rows=settings.max_training_rows,
+        )
+        return [
+            who,
+            when,
+            payment_labels(
+                journal, who, when, horizon_days=objective.horizon_days, as_of=self.world.as_of
+            ),
+        ]
+
+    def _features(self) -> pd.DataFrame:
+        return self.feature_frame
+
+    def _mask(self) -> Any:
+        return self.verdict
+
+    def _scores(self) -> Any:
+        return self.batch
+
+    def _plan(self) -> list[pd.DataFrame]:
+        plan = co.rank(
+            self.batch,
+            policy=self.world.policy,
+            capacity=self.portfolio.capacity,
+            pools=self.world.config.pools,
+            random_state=0,
+            batch_id="b",
+        )
+        return [plan.to_frame(), plan.decision_actions(), plan.batches()]
+
+    def _models(self) -> dict[str, Any]:
+        return models_to_state(fit_models(self.view.journal, self.world.config, self.world.as_of)[0])
+
+
+class UsageWorld:
+    """The base portfolio, a strategy, and parts fitted once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.base = base_portfolio()
+        self.as_of = AS_OF
+        self.config = strategy_config(folder)
+        strategy = co.ContactStrategy(config=self.config).fit(self.base, as_of=AS_OF)
+        self.models: FittedModels = strategy.models_
+        self.policy = strategy.policy_
+        self.rules = RuleBook.load(self.config.rules, AS_OF)
+        self.found = self.fingerprint()
+
+    def fingerprint(
+        self, tables: Mapping[str, pd.DataFrame] | None = None, capacity: Any = None
+    ) -> Fingerprint:
+        """Return what the rooms make of the base with some tables put in place of its own.
+
+        Tables are taken as a loaded portfolio holds them: the loader has nothing to say here.
+        """
+        changed = SimpleNamespace(
+            tables={**self.base.tables, **(tables or {})},
+            capacity=self.base.capacity if capacity is None else capacity,
+        )
+        return Fingerprint(changed, self)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256("\n".join(_texts(content)).encode()).hexdigest()
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """Spell out frames, arrays and anything made of them, in full."""
+    if isinstance(content, pd.DataFrame | pd.Series):
+        frame = content.to_frame() if isinstance(content, pd.Series) else content
+        yield "|".join(map(str, frame.columns))
+        yield frame.to_csv(index=False)
+    elif isinstance(content, np.ndarray):
+        yield f"{content.shape}"
+        yield ",".join(map(repr, content.ravel().tolist()))
+    elif isinstance(content, Mapping):
+        for key in content:
+            yield str(key)
+            yield from _texts(content[key])
+    elif isinstance(content, list | tuple):
+        yield f"{len(content)}"
+        for part in content:
+            yield from _texts(part)
+    elif hasattr(content, "__dataclass_fields__"):
+        yield from _texts({name: getattr(content, name) for name in content.__dataclass_fields__})
+    else:
+        yield repr(content)
