@@ -19,9 +19,7 @@ from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
-    from contactopt.models.fitting import FittedModels
     from contactopt.plan import ContactPlan
-    from contactopt.policy import ContactPolicy
 
 __all__ = ["ContactStrategy"]
 

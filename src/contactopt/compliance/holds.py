@@ -76,6 +76,10 @@ def channel_mask(block: Block, name: str) -> np.uint64:
     return np.uint64(sum(1 << c for c in own))
 
 
+def _exactly(block: Block, name: str) -> np.uint64:
+    return np.uint64(sum(1 << c for c, own in enumerate(block.channels) if own == name))
+
+
 def _mask_of(block: Block, names: Any) -> np.uint64:
     bits = np.uint64(0)
     for name in names:
@@ -135,7 +139,11 @@ def _agreed(block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints) ->
     frame.loc[at, "spare_from"] = np.where(told, begin, np.where(ahead, starts, NEVER))
     frame.loc[at, "spare_to"] = np.where(told, to, np.where(ahead, end, NEVER))
     frame.loc[at, "end"] = np.where((end == INDEFINITE) & told, to, end)
-    frame.loc[at, "spare_channels"] = frame.loc[at, "channels"].to_numpy(dtype=np.uint64)
+    # what was agreed is that channel and no other: an agent's call is no leave for a robot's
+    named = holds["channel"].iloc[at].astype(object)
+    frame.loc[at, "spare_channels"] = np.array(
+        [ALL if pd.isna(name) else _exactly(block, str(name)) for name in named], dtype=np.uint64
+    )
     frame.loc[at, "channels"] = ALL
     frame.loc[at, "start"] = NEVER
 

@@ -29,11 +29,11 @@ class Section(BaseModel):
 class ObjectiveConfig(Section):
     """What is maximised: margin on money that contact adds, net of cost and harm."""
 
-    horizon_days: int = Field(30, ge=1, le=365)
+    horizon_days: int = Field(default=30, ge=1, le=365)
     #: horizon of a debt stage, for example {"charged_off": 90}; others use ``horizon_days``
     horizon_days_by_stage: dict[str, int] = Field(default_factory=dict)
     margin_share: Share = 1.0
-    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     #: value of one unit of another currency in ``currency``
     exchange_rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     cost_per_complaint: Money = 25.0
@@ -48,7 +48,7 @@ class ChannelConfig(Section):
     unit_cost: Money | None = None
     contact_point_kinds: tuple[PointKind, ...] | None = None
     like: str | None = None
-    max_attempts: int = Field(1, ge=1, le=20)
+    max_attempts: int = Field(default=1, ge=1, le=20)
     autodialed: bool = False
     #: local hours of this channel where they differ from the strategy's; [] = no hour (letters)
     slots: tuple[Hour, ...] | None = None
@@ -93,9 +93,9 @@ class OfferConfig(Section):
     offer_id: str
     kind: Literal["full", "settlement", "arrangement", "deferral"] = "full"
     discount_share: Share = 0.0
-    n_instalments: int = Field(1, ge=1, le=120)
+    n_instalments: int = Field(default=1, ge=1, le=120)
     frequency: Literal["daily", "weekly", "biweekly", "monthly"] = "monthly"
-    valid_days: int = Field(14, ge=1, le=365)
+    valid_days: int = Field(default=14, ge=1, le=365)
     stages: tuple[str, ...] = ()
     books: tuple[str, ...] = ()
 
@@ -112,15 +112,15 @@ class RulesConfig(Section):
     profile: Literal["law", "strict", "policy"] = "law"
     #: a jurisdiction without a pack: refuse its customers, or treat them by the pack `cautious`
     fallback: Literal["refuse", "cautious"] = "refuse"
-    guard_minutes: int = Field(5, ge=0, le=60)
+    guard_minutes: int = Field(default=5, ge=0, le=60)
 
 
 class OrchestrationConfig(Section):
     """How channels take turns; these become parameters of the rule pack `house`."""
 
-    promise_grace_days: int = Field(3, ge=0, le=60)
+    promise_grace_days: int = Field(default=3, ge=0, le=60)
     single_active_channel: bool = False
-    patience_days: int = Field(3, ge=0, le=60)
+    patience_days: int = Field(default=3, ge=0, le=60)
     fallback_chains: dict[str, str] = Field(default_factory=dict)
 
 
@@ -140,11 +140,11 @@ class ExplorationConfig(Section):
 class ModelsConfig(Section):
     """How models are fitted."""
 
-    num_threads: int = Field(1, ge=1, le=256)
-    max_training_rows: int = Field(200_000, ge=100)
+    num_threads: int = Field(default=1, ge=1, le=256)
+    max_training_rows: int = Field(default=200_000, ge=100)
     #: days between the instants at which training rows are cut
-    training_step_days: int = Field(7, ge=1, le=90)
-    n_folds: int = Field(3, ge=2, le=10)
+    training_step_days: int = Field(default=7, ge=1, le=90)
+    n_folds: int = Field(default=3, ge=2, le=10)
 
 
 class TrackingConfig(Section):

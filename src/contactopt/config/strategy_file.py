@@ -73,11 +73,11 @@ class StrategyConfig(Section):
     #: hours after the event at which rows of a table are known, where no `recorded_at` is given
     data_delay: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     max_staleness_hours: Annotated[float, Field(gt=0)] = 96.0
-    lead_minutes: int = Field(30, ge=0, le=24 * 60)
+    lead_minutes: int = Field(default=30, ge=0, le=24 * 60)
     max_quarantined_share: Share = 0.0
     models: ModelsConfig = ModelsConfig()
     tracking: TrackingConfig = TrackingConfig()
-    random_state: int = Field(0, ge=0)
+    random_state: int = Field(default=0, ge=0)
 
     # ---- reading -------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class StrategyConfig(Section):
         except ValidationError as error:
             raise ConfigError(
                 f"{source}: {error.error_count()} fault(s)\n" + "\n".join(_explain(error)),
-                hint="the annotated example is printed by contactopt.config.example_strategy_text()",
+                hint="contactopt.config.example_strategy_text() is the annotated example",
             ) from None
 
     # ---- cross checks --------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ class ActionSpace:
         )
 
     @classmethod
-    def from_channels(cls, hours: dict[str, Iterable[int | None]]) -> ActionSpace:
+    def from_channels(cls, hours: Mapping[str, Iterable[int | None]]) -> ActionSpace:
         """Build the space from a mapping of channel to its local hours (None: no hour)."""
         return cls(Action(c, h) for c, hs in hours.items() for h in hs)
 

@@ -23,8 +23,8 @@ __all__ = ["NO_INSTANT", "ScoredBatch"]
 #: int64 microseconds that stand for "no instant" (NaT)
 NO_INSTANT = np.iinfo(np.int64).min
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from contactopt.contracts import vocabulary as v
 from contactopt.contracts.tables import TABLES
 
 __all__ = ["CAPACITY_READERS", "KEYS", "READERS", "UNUSED_WORDS", "not_used_yet", "readers"]
@@ -26,8 +27,8 @@ READERS: dict[str, dict[str, str | None]] = {
         "time_zone": "compliance: hours",
         "language": "policy: pools and templates",
         "birth_year": None,
-        "preferred_channel": None,
-        "kind": None,
+        "preferred_channel": "features: customer",
+        "kind": "features: customer",
     },
     "debts": {
         "debt_id": KEYS,
@@ -40,13 +41,13 @@ READERS: dict[str, dict[str, str | None]] = {
         "opened_at": "journal: known-at",
         "delinquent_since": "journal: past-due clock",
         "charged_off_at": "journal: stage",
-        "placed_at": None,
+        "placed_at": "features: debt state",
         "recalled_at": "compliance: house",
         "closed_at": "compliance: house",
         "book": "policy: templates",
         "margin_share": "policy: value",
         "settlement_floor_share": None,
-        "limitation_at": None,
+        "limitation_at": "features: debt state",
         "last_paid_at": "features: payments",
         "recorded_at": _KNOWN,
     },
@@ -158,38 +159,38 @@ READERS: dict[str, dict[str, str | None]] = {
         "amount": "features: payments",
         "kind": "journal: labels",
         "method": None,
-        "promise_id": None,
+        "promise_id": "journal: promise state",
         "reversed_at": "journal: payments",
         "recorded_at": _KNOWN,
     },
     "arrangements": {
         "arrangement_id": KEYS,
         "debt_id": KEYS,
-        "starts_at": _KNOWN,
-        "frequency": "journal: arrangement state",
-        "instalment": "journal: arrangement state",
-        "n_instalments": "journal: arrangement state",
-        "ended_at": "journal: arrangement state",
+        "starts_at": None,
+        "frequency": None,
+        "instalment": None,
+        "n_instalments": None,
+        "ended_at": None,
         "end_reason": None,
-        "recorded_at": _KNOWN,
+        "recorded_at": None,
     },
     "decisions": {
         "decision_id": KEYS,
         "decided_at": _KNOWN,
         "customer_id": KEYS,
         "channel": "journal: commitments",
-        "propensity": None,
+        "propensity": "models: attempts and effect",
         "batch_id": None,
         "action_id": None,
         "slot_start": "journal: commitments",
-        "slot_local_hour": "journal: commitments",
+        "slot_local_hour": "models: effect",
         "template_id": None,
         "offer_id": None,
         "debt_id": None,
         "n_eligible": None,
-        "holdout": None,
+        "holdout": "models: effect",
         "dispatch_status": "journal: commitments",
-        "dispatched_at": None,
+        "dispatched_at": "journal: commitments",
         "policy_version": None,
         "rules_version": None,
         "recorded_at": _KNOWN,
@@ -207,7 +208,10 @@ CAPACITY_READERS: dict[str, str | None] = {
 }
 
 #: words that nobody tells apart yet although their column is read
-UNUSED_WORDS: dict[tuple[str, str], tuple[str, ...]] = {}
+UNUSED_WORDS: dict[tuple[str, str], tuple[str, ...]] = {
+    # an event lifts its touch's outcome only where it is one of the digital outcomes
+    ("touch_events", "event"): tuple(w for w in v.OUTCOMES if w not in v.DIGITAL_OUTCOMES),
+}
 
 
 def readers() -> pd.DataFrame:

@@ -93,7 +93,7 @@ class ContactPlan:
         """Return usage x price of the pairs' cells, in money; 0 where closed."""
         cell = self.cells.cell[rows, arms]
         prices = np.append(self.allocation.cell_prices, 0.0)  # -1, closed, is the last
-        return self.batch.usage[rows, arms] * prices[cell]
+        return np.asarray(self.batch.usage[rows, arms] * prices[cell], dtype=np.float64)
 
     def priced_value(self, rows: Ints) -> Floats:
         """Return value less price of every arm, shape (len(rows), m)."""

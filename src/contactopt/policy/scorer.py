@@ -186,7 +186,8 @@ def _margin(view: JournalView, verdict: Verdict, config: StrategyConfig) -> Floa
 
 
 def _of_named_debt(view: JournalView, verdict: Verdict, column: str) -> npt.NDArray[np.object_]:
-    by_row = np.append(view.debts[column].to_numpy(dtype=object), None)
+    by_row = np.full(len(view.debts) + 1, None, dtype=object)
+    by_row[:-1] = view.debts[column].to_numpy(dtype=object)
     return by_row[verdict.debt]
 
 
