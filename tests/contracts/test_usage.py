@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from usage_world import AS_OF, Fingerprint, UsageWorld, days
+from usage_rooms import Fingerprint, UsageWorld
+from usage_world import AS_OF, days
 
 from contactopt.contracts import Portfolio
 from contactopt.contracts import vocabulary as v

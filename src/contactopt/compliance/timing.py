@@ -73,6 +73,7 @@ class Clock:
         self.block = block
         self.guard_us = block.book.guard_minutes * MINUTE_US
         self._kept: dict[Any, tuple[Bools, Ints]] = {}
+        self._starts: dict[Any, tuple[Ints, Ints]] = {}
         #: calendars that nobody knows: their rules are closed throughout
         self.unknown_calendars: set[str] = set()
 
@@ -123,7 +124,9 @@ class Clock:
         close = np.full(len(us), NO_INSTANT)
         for window in p["windows"]:
             begin, end = minutes_of(window["start"]), minutes_of(window["end"])
-            days = np.isin(weekday, [DAYS.index(d) for d in window["days"]])
+            open_days = np.zeros(7, dtype=bool)
+            open_days[[DAYS.index(d) for d in window["days"]]] = True
+            days = open_days[weekday]
             until = instant_of(day * DAY_US + end * MINUTE_US, zone) - self.guard_us
             hit = days & (begin <= minute) & (minute < end) & (us < until)
             is_open |= hit
@@ -197,31 +200,26 @@ class Clock:
             for c in range(len(b.channels)):
                 own = np.flatnonzero(b.channel_of == c)
                 timed = own[b.actions.hours[own] >= 0]
-                self._slots(k, c, timed, start, closed, before, np.minimum(end, midnight), zones[0])
+                if len(timed):
+                    self._slots(k, c, timed, start, closed, before, np.minimum(end, midnight))
                 for a in own[b.actions.hours[own] < 0]:
                     self._hourless(k, c, int(a), start, closed, before, zones)
         return Times(key, start, before, closed)
 
     def _slots(
-        self,
-        k: int,
-        c: int,
-        own: Ints,
-        start: Ints,
-        closed: Any,
-        before: Ints,
-        end: Ints,
-        zone: str,
+        self, k: int, c: int, own: Ints, start: Ints, closed: Any, before: Ints, end: Ints
     ) -> None:
-        if own.size == 0:
-            return
-        us = start[k, own]
-        there = us != NO_INSTANT
-        denied, close = self.closed_at(k, c, us[there], ("slots", zone, tuple(own[there])))
-        before[k, own[there]] = np.minimum(end[own[there]], close)
+        """Judge the slots of one channel; the instants of all slots are worked out together."""
+        there = start[k] != NO_INSTANT
+        timed = self.block.actions.hours >= 0
+        us = np.where(there & timed, start[k], self.block.window.begin_us)
+        zone = self.block.places.zone_sets[self.keys[1][k]][0]
+        denied, close = self.closed_at(k, c, us, ("slots", zone))
+        own = own[there[own]]
+        before[k, own] = np.minimum(end[own], close[own])
         for rule, hit in denied:
             word, bit = self.block.bit(rule)
-            closed[word, k, own[there][hit]] |= bit
+            closed[word, k, own[hit[own]]] |= bit
 
     def _hourless(
         self, k: int, c: int, a: int, start: Ints, closed: Any, before: Ints, zones: tuple[str, ...]
@@ -238,12 +236,12 @@ class Clock:
         if shut[at]:
             for rule, hit in denied:
                 word, bit = self.block.bit(rule)
-                if hit[0] or hit.all():
+                if hit[0]:
                     closed[word, k, a] |= bit
             before[k, a] = us[at]
             return
         midnight = _next_midnight(us[at : at + 1], zones)[0]
-        before[k, a] = min(w.as_of_us + DAY_US, int(close[at]), int(midnight))
+        before[k, a] = min(w.end_us, int(close[at]), int(midnight))
 
     @cached_property
     def quarters(self) -> Ints:
@@ -265,29 +263,43 @@ class Clock:
         channel, hour = int(b.channel_of[action]), int(b.actions.hours[action])
         if not zones:
             return np.full(len(after), NO_INSTANT)
-        us = self._ahead(zones[0], hour, days)
-        shut = np.zeros(len(us), dtype=bool)
-        for _, hit in self.closed_at(key, channel, us, ("ahead", zones[0], hour, days))[0]:
-            shut |= hit
+        us, of_hour = self._ahead(zones[0], hour >= 0, days)
+        tag = ("ahead", zones[0] if hour >= 0 else None, days)
+        shut = of_hour != hour
+        for _, hit in self.closed_at(key, channel, us, tag)[0]:
+            shut = shut | hit
         opens = np.append(us[~shut], NO_INSTANT)
         at = np.searchsorted(opens[:-1], after, side="left")
         return opens[at]
 
-    def _ahead(self, zone: str, hour: int, days: int) -> Ints:
-        w = self.block.window
-        if hour < 0:
-            return _quarters(w.begin_us, w.begin_us + days * DAY_US)
-        today = int(local_day(w.begin_us, zone))
-        us = instant_of((today + np.arange(days + 1)) * DAY_US + hour * HOUR_US, zone)
-        return us[(us >= w.begin_us) & (local_hour(us, zone) == hour)]
+    def _ahead(self, zone: str, timed: bool, days: int) -> tuple[Ints, Ints]:
+        """Starts to come, sorted, and the local hour of each; -1 for quarter-hours of no hour."""
+        mark = (zone if timed else None, days)
+        if mark not in self._starts:
+            begin = self.block.window.begin_us
+            if timed:
+                hours = np.unique(self.block.actions.hours[self.block.actions.hours >= 0])
+                today = int(local_day(begin, zone))
+                wall = (today + np.arange(days + 1))[:, None] * DAY_US + hours * HOUR_US
+                us = instant_of(wall.ravel(), zone)
+                of_hour = np.tile(hours, days + 1)
+                keep = (us >= begin) & (local_hour(us, zone) == of_hour)
+                us, of_hour = us[keep], of_hour[keep]
+            else:
+                us = _quarters(begin, begin + days * DAY_US)
+                of_hour = np.full(len(us), -1)
+            self._starts[mark] = (us, of_hour)
+        return self._starts[mark]
 
 
 def in_force(rule: Rule, zones: tuple[str, ...], us: Ints) -> Bools:
     """Whether a rule is law on the local date of each instant, in any zone."""
-    out = np.full(len(us), rule.effective_from is None and rule.effective_to is None)
-    if out.all():
-        return out
     first, last = (_day(d, edge) for d, edge in ((rule.effective_from, 0), (rule.effective_to, 1)))
+    out = np.zeros(len(us), dtype=bool)
+    if len(us) == 0 or not zones:
+        return out
+    if first <= us.min() // DAY_US - 1 and us.max() // DAY_US + 1 <= last:
+        return ~out
     for zone in zones:
         day = local_day(us, zone)
         out |= (day >= first) & (day <= last)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types as ptypes
 
-__all__ = ["STRING", "Cast", "cast_column", "empty_column"]
+__all__ = ["STRING", "Cast", "cast_column", "empty_column", "says_nothing"]
 
 STRING = pd.StringDtype(na_value=np.nan)
 UTC_US = pd.DatetimeTZDtype(unit="us", tz="UTC")
@@ -54,8 +55,18 @@ def empty_column(kind: str, n: int) -> pd.Series:
         return pd.Series(
             pd.DatetimeIndex(np.full(n, np.datetime64("NaT", "us"))).tz_localize("UTC")
         )
-    nothing = pd.array(np.empty(0, object), dtype=STRING)
-    return pd.Series(nothing.take(np.full(n, -1), allow_fill=True))
+    # zeros that are never written to take no memory
+    offsets, valid = np.zeros(n + 1, np.int64), np.zeros(-(-n // 8), np.uint8)
+    buffers = [pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(b"")]
+    nothing = pa.Array.from_buffers(pa.large_string(), n, buffers, null_count=n)
+    return pd.Series(nothing, dtype=STRING)
+
+
+def says_nothing(raw: pd.Series) -> bool:
+    """Return whether a column is null throughout and of a dtype that could hold any kind."""
+    dtype = raw.dtype
+    open_to_all = dtype == object or isinstance(dtype, pd.StringDtype)
+    return open_to_all and len(raw) > 0 and bool(raw.isna().all())
 
 
 def cast_column(raw: pd.Series, kind: str) -> Cast:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from contactopt.contracts.arrow_tables import arrow_table
 from contactopt.contracts.faults import Fault
@@ -27,24 +26,55 @@ __all__ = ["FolderContent", "read_folder", "write_folder"]
 _BESIDE = ("capacity",)
 
 
+class FolderFrames(Mapping[str, pd.DataFrame]):
+    """Raw tables of a folder, read anew each time one is asked for and never kept.
+
+    A file that cannot be read raises KeyError, as if it were not there, and is noted in ``faults``.
+    """
+
+    def __init__(self, files: Mapping[str, Path], faults: list[Fault]) -> None:
+        self._files = dict(files)
+        self._faults = faults
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        path = self._files[name]
+        try:
+            return _read_csv(path, name) if path.suffix == ".csv" else _read_parquet(path)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            # messages of the readers may quote the file's content: name the kind only
+            detail = f"{path.name}: {type(error).__name__}"
+            self._faults.append(Fault(name, "", "unreadable file", detail=detail))
+            raise KeyError(name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 @dataclass(slots=True)
 class FolderContent:
-    """Raw frames of a folder and the faults of the files themselves."""
+    """Raw frames of a folder and the faults of the files themselves.
 
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    The frames are read when asked for; only then are the faults of their files known.
+    """
+
+    frames: FolderFrames
     capacity: pd.DataFrame | None = None
     complete_to: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_folder(path: str | Path, *, progress: bool = False) -> FolderContent:
-    """Read every table of a portfolio folder as it stands.
+def read_folder(path: str | Path) -> FolderContent:
+    """Open a portfolio folder as it stands: its tables are read one by one when asked for.
 
     Parameters
     ----------
     path : str or Path
-    progress : bool
-        Show a bar over tables (on stderr).
 
     Returns
     -------
@@ -61,35 +91,31 @@ def read_folder(path: str | Path, *, progress: bool = False) -> FolderContent:
             f"no portfolio folder at {folder}",
             hint="give a folder with one Parquet or CSV file per table, as the contract names them",
         )
-    content = FolderContent()
-    names = [*TABLES, *_BESIDE]
-    for name in tqdm(names, desc="read tables", unit="table", disable=not progress):
-        frame = _read_one(folder, name, content)
-        if frame is not None and name == "capacity":
-            content.capacity = frame
-        elif frame is not None:
-            content.frames[name] = frame
+    faults: list[Fault] = []
+    found = {name: _file_of(folder, name, faults) for name in (*TABLES, *_BESIDE)}
+    files = {name: file for name, file in found.items() if file is not None}
+    beside = FolderFrames({n: f for n, f in files.items() if n in _BESIDE}, faults)
+    content = FolderContent(
+        FolderFrames({n: f for n, f in files.items() if n in TABLES}, faults),
+        capacity=beside.get("capacity"),
+        faults=faults,
+    )
     _look_alikes(folder, content)
     content.complete_to = _complete_to(folder / "portfolio.json", content)
     return content
 
 
-def _read_one(folder: Path, name: str, content: FolderContent) -> pd.DataFrame | None:
+def _file_of(folder: Path, name: str, faults: list[Fault]) -> Path | None:
+    """Return the one file, or folder of parts, that holds a table."""
     file, parts, text = folder / f"{name}.parquet", folder / name, folder / f"{name}.csv"
     there = [p for p in (file, parts, text) if p.is_file() or (p == parts and p.is_dir())]
     if not there:
         return None
     if len(there) > 1:
         both = " and ".join(sorted(p.name for p in there))
-        content.faults.append(Fault(name, "", "given twice", detail=both))
+        faults.append(Fault(name, "", "given twice", detail=both))
         return None
-    try:
-        return _read_csv(text, name) if there[0] == text else _read_parquet(there[0])
-    except (OSError, ValueError, pa.ArrowException) as error:
-        # messages of the readers may quote the file's content: name the kind only
-        detail = f"{there[0].name}: {type(error).__name__}"
-        content.faults.append(Fault(name, "", "unreadable file", detail=detail))
-        return None
+    return there[0]
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -104,8 +130,12 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _plain(table: pa.Table) -> pd.DataFrame:
-    # nanoseconds would not hold a validity "to the end of time"
-    return table.replace_schema_metadata(None).to_pandas(coerce_temporal_nanoseconds=False)
+    table = table.replace_schema_metadata(None)
+    # nanoseconds would not hold a validity "to the end of time"; each column is let go of as soon
+    # as it is converted
+    return table.to_pandas(
+        coerce_temporal_nanoseconds=False, split_blocks=True, self_destruct=True
+    )
 
 
 def _read_csv(path: Path, name: str) -> pd.DataFrame:

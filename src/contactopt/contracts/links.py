@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from contactopt.contracts.faults import FaultLog
 from contactopt.contracts.tables import TABLES, TableSpec
@@ -27,11 +29,17 @@ Codes = npt.NDArray[np.int64]
 
 def positions(values: pd.Series, index: pd.Index) -> Codes:
     """Return the position of each value in a unique index; -1 if null or not there."""
-    found = np.full(len(values), -1, np.int64)
-    given = np.asarray(values.notna())
-    if len(index) and given.any():
-        found[given] = index.get_indexer(pd.Index(values[given]))
-    return found
+    if len(index) == 0 or len(values) == 0:
+        return np.full(len(values), -1, np.int64)
+    # Arrow's hashing makes no Python object of an id
+    options = pc.SetLookupOptions(_texts(index), skip_nulls=True)
+    found = pc.call_function("index_in", [_texts(values)], options)
+    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _texts(values: pd.Series | pd.Index) -> pa.Array:
+    text = pa.array(values, type=pa.large_string(), from_pandas=True)
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
 
 
 def key_names(spec: TableSpec, frame: pd.DataFrame) -> pd.Series:
@@ -49,7 +57,7 @@ def check_keys(spec: TableSpec, frame: pd.DataFrame, log: FaultLog) -> None:
     is right, and all of them are faulty.
     """
     key = list(spec.key)
-    if frame.empty:
+    if frame.empty or (len(key) == 1 and frame[key[0]].nunique() == frame[key[0]].count()):
         return
     same_key = np.asarray(frame.duplicated(key, keep=False)) & np.asarray(
         frame[spec.key[0]].notna()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contactopt.contracts.arrow_tables import arrow_column
 from contactopt.contracts.faults import Fault, contract_error
@@ -49,20 +50,23 @@ def load_tables(
     *,
     max_quarantined_share: float = 0.0,
     extra_channels: tuple[str, ...] = (),
-    found_before: tuple[Fault, ...] = (),
+    found_before: Sequence[Fault] = (),
+    progress: bool = False,
 ) -> Loaded:
     """Validate raw tables and make them ready to use.
 
     Parameters
     ----------
     frames : mapping of str to pandas.DataFrame
-        Raw tables by contract name.
+        Raw tables by contract name; asked for one at a time, so they need not be in memory.
     max_quarantined_share : float
         Largest share, of rows and of customers, that may go into quarantine.
     extra_channels : tuple of str
         Channels that a strategy adds by `like`.
-    found_before : tuple of Fault
-        Faults that reading the files already showed.
+    found_before : sequence of Fault
+        Faults that reading the files showed; looked at once all tables are read.
+    progress : bool
+        Show a bar over tables (on stderr).
 
     Returns
     -------
@@ -74,7 +78,7 @@ def load_tables(
         Once, with every fault of every table, if any table as a whole is at fault or more than
         the allowed share is in quarantine.
     """
-    raw = read_tables(frames, extra_channels)
+    raw = read_tables(frames, extra_channels, progress)
     # a table that could not be read from its file is told as that, not as missing as well
     unread = {f.table for f in found_before}
     missing = [f for f in raw.log.structural if f.table not in unread]
@@ -111,7 +115,7 @@ def _ids(raw: RawTables) -> dict[str, pd.Series]:
 def _quarantine_frame(raw: RawTables) -> pd.DataFrame:
     faulty = {n: s for n, s in TABLES.items() if raw.log.columns_of(n)}
     keys = {name: key_names(spec, raw.typed[name]) for name, spec in faulty.items()}
-    return raw.log.quarantine(keys, raw.raw)
+    return raw.log.quarantine(keys, {name: raw.raw[name] for name in faulty})
 
 
 def _check_across(raw: RawTables) -> Joined:
@@ -176,6 +180,28 @@ def _place_all_days(raw: RawTables, clean: Quarantined, owner: dict[str, Codes])
         )
 
 
+def _in_order(by: pa.Table) -> bool:
+    """Return whether rows stand in the order of all columns, each after a smaller one."""
+    tied = np.ones(max(len(by) - 1, 0), bool)
+    for column in by.combine_chunks().columns:
+        values = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        rows = np.flatnonzero(tied)
+        if len(rows) == 0:
+            return True
+        # most ties end at the owner or the first key: only those rows are compared further
+        low, high = (values[:-1], values[1:]) if tied.all() else (
+            values.take(pa.array(rows)), values.take(pa.array(rows + 1))
+        )  # fmt: skip
+        less = pc.call_function("less", [low, high]).fill_null(False)
+        less = less.to_numpy(zero_copy_only=False)
+        same = pc.call_function("equal", [low, high]).fill_null(False)
+        same = same.to_numpy(zero_copy_only=False)
+        if not (less | same).all():
+            return False
+        tied[rows] = same
+    return not tied.any()
+
+
 def _sorted(
     tables: dict[str, pd.DataFrame], owner: dict[str, Codes]
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Codes]]:
@@ -184,6 +210,9 @@ def _sorted(
     for name, spec in TABLES.items():
         frame = tables[name]
         by = pa.table({"owner": owner[name], **{c: arrow_column(frame[c]) for c in spec.key}})
+        if _in_order(by):
+            done[name], codes[name] = frame, owner[name]
+            continue
         keys = [(c, "ascending") for c in by.column_names]
         by = by.append_column("row", pa.array(np.arange(len(frame))))
         order = by.sort_by(keys)["row"].to_numpy()

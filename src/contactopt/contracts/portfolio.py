@@ -115,14 +115,15 @@ class Portfolio:
         ConfigError
             If the capacity table is faulty.
         """
-        content = read_folder(path, progress=progress)
+        content = read_folder(path)
         return cls._make(
             content.frames,
             content.complete_to,
             content.capacity,
             max_quarantined_share,
             extra_channels,
-            found_before=tuple(content.faults),
+            found_before=content.faults,
+            progress=progress,
         )
 
     @classmethod
@@ -175,14 +176,19 @@ class Portfolio:
         capacity: Any,
         max_quarantined_share: float,
         extra_channels: Iterable[str],
-        found_before: tuple[Fault, ...] = (),
+        found_before: list[Fault] | None = None,
+        progress: bool = False,
     ) -> Portfolio:
         instants, more = _complete_to(complete_to)
+        # the list itself: reading the tables may yet add to it
+        before = [] if found_before is None else found_before
+        before += more
         loaded = load_tables(
             frames,
             max_quarantined_share=max_quarantined_share,
             extra_channels=tuple(sorted(extra_channels)),
-            found_before=(*found_before, *more),
+            found_before=before,
+            progress=progress,
         )
         units = None if capacity is None else read_capacity(capacity)
         return cls(loaded, complete_to=instants, capacity=units)

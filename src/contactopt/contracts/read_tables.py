@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 from pandas.api import types as ptypes
+from tqdm import tqdm
 
-from contactopt.contracts.cast import STRING, cast_column, empty_column
+from contactopt.contracts.cast import STRING, cast_column, empty_column, says_nothing
 from contactopt.contracts.faults import FaultLog
 from contactopt.contracts.tables import TABLES, ColumnSpec, TableSpec
 
@@ -32,10 +34,13 @@ _CHECKS = {
 
 @dataclass(slots=True)
 class RawTables:
-    """Typed tables that still hold their faulty rows, and what reading them found."""
+    """Typed tables that still hold their faulty rows, and what reading them found.
+
+    ``raw`` gives the tables as they came, for the values of faulty rows; it may read them again.
+    """
 
     typed: dict[str, pd.DataFrame]
-    raw: dict[str, pd.DataFrame]
+    raw: Mapping[str, pd.DataFrame]
     #: (table, column) -> rows that were plain dates
     plain_dates: dict[tuple[str, str], npt.NDArray[np.bool_]] = field(default_factory=dict)
     dropped_columns: dict[str, list[str]] = field(default_factory=dict)
@@ -43,36 +48,41 @@ class RawTables:
 
 
 def read_tables(
-    frames: Mapping[str, pd.DataFrame], extra_channels: tuple[str, ...] = ()
+    frames: Mapping[str, pd.DataFrame],
+    extra_channels: tuple[str, ...] = (),
+    progress: bool = False,
 ) -> RawTables:
     """Read and check every table on its own; faults are collected, nothing is raised.
 
     Parameters
     ----------
     frames : mapping of str to pandas.DataFrame
-        Raw tables by contract name.
+        Raw tables by contract name; asked for one at a time, so they need not be in memory.
     extra_channels : tuple of str
         Channels that a strategy adds by `like`; allowed beside the contract's words.
+    progress : bool
+        Show a bar over tables (on stderr).
 
     Returns
     -------
     RawTables
         Every contract table, missing ones empty.
     """
-    tables = RawTables({}, {})
+    tables = RawTables({}, frames)
     for name in frames:
         if name not in TABLES:
             near = get_close_matches(name, list(TABLES), n=1)
             hint = f"did you mean `{near[0]}`?" if near else "not a table of the contract"
             tables.log.table(str(name), "unknown table", hint)
-    for name, spec in TABLES.items():
-        if name in frames:
-            _read_table(spec, frames[name].reset_index(drop=True), tables, extra_channels)
+    bar = tqdm(TABLES.items(), desc="read tables", unit="table", disable=not progress)
+    for name, spec in bar:
+        frame = frames.get(name)
+        if frame is not None:
+            _read_table(spec, frame.reset_index(drop=True), tables, extra_channels)
             continue
         if spec.needed:
             tables.log.table(name, "missing table", "give it with its header, even if empty")
         tables.typed[name] = _empty(spec)
-        tables.raw[name] = tables.typed[name]
     return tables
 
 
@@ -90,8 +100,14 @@ def _read_table(
     columns: dict[str, pd.Series] = {}
     #: columns that are not judged by value: absent, or at fault as a whole
     unread: set[str] = set(spec.columns) - set(raw.columns)
+
+    @cache
+    def nulls(kind: str) -> pd.Series:
+        # columns without values share one array
+        return empty_column(kind, len(raw))
+
     for column in spec.columns.values():
-        columns[column.name] = _read_column(spec, column, raw, tables, unread)
+        columns[column.name] = _read_column(spec, column, raw, tables, unread, nulls)
     for name in raw.columns:
         if name not in spec.columns:
             kept = _extra(raw[name]) if spec.extras and str(name).startswith("x_") else None
@@ -101,29 +117,36 @@ def _read_table(
                 columns[str(name)] = kept
                 lost = np.asarray(kept.isna()) & np.asarray(raw[name].notna())
                 log.rows(spec.name, str(name), "not a number", lost)
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
-    tables.typed[spec.name], tables.raw[spec.name] = frame, raw
+    # columns as they are, not copied into one block by dtype
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)), copy=False)
+    tables.typed[spec.name] = frame
     if len(frame):
         _hold_to_model(spec, frame, log, unread, extra_channels)
         _ends_before_start(spec, frame, log)
 
 
 def _read_column(
-    spec: TableSpec, column: ColumnSpec, raw: pd.DataFrame, tables: RawTables, unread: set[str]
+    spec: TableSpec,
+    column: ColumnSpec,
+    raw: pd.DataFrame,
+    tables: RawTables,
+    unread: set[str],
+    nulls: Callable[[str], pd.Series],
 ) -> pd.Series:
-    if column.name not in raw:
-        if column.required and len(raw):
+    absent = column.name not in raw
+    if absent or says_nothing(raw[column.name]):
+        if absent and column.required and len(raw):
             tables.log.table(spec.name, "missing column", column=column.name)
         if column.kind in ("day", "due_day"):
             tables.plain_dates[spec.name, column.name] = np.zeros(len(raw), bool)
-        return empty_column(column.kind, len(raw))
+        return nulls(column.kind)
     cast = cast_column(raw[column.name], column.kind)
     if cast.plain_date is not None:
         tables.plain_dates[spec.name, column.name] = cast.plain_date
     if cast.structural:
         tables.log.table(spec.name, cast.structural, column=column.name)
         unread.add(column.name)
-        return empty_column(column.kind, len(raw))
+        return nulls(column.kind)
     for check, mask in cast.bad.items():
         tables.log.rows(spec.name, column.name, check, mask)
     return cast.values
