@@ -135,7 +135,7 @@ def _empty_tables() -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(columns=cols.split()) for name, cols in columns.items()}
 
 
-def cross_validate(portfolio, paid: np.ndarray, n_folds: int = 5) -> dict[str, float]:
+def cross_validate(portfolio, paid: np.ndarray, n_folds: int = 5) -> pd.DataFrame:
     """Return AUC, log-loss and calibration error of the payment model under random folds."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -150,13 +150,17 @@ def cross_validate(portfolio, paid: np.ndarray, n_folds: int = 5) -> dict[str, f
     for train, test in folds.split(features, paid):
         model = PaymentModel(random_state=0).fit(features.iloc[train], paid[train])
         predicted[test] = model.predict_proba(features.iloc[test])[:, 1]
-    return {
-        "rows": len(paid),
-        "share_paid": float(paid.mean()),
-        "auc": float(auc(paid, predicted)),
-        "log_loss": float(log_loss(paid, predicted)),
-        "calibration_error": float(expected_calibration_error(paid, predicted, n_bins=10)),
+    figures = {
+        "AUC": auc(paid, predicted),
+        "log-loss": log_loss(paid, predicted),
+        "calibration error": expected_calibration_error(paid, predicted, n_bins=10),
     }
+    table = pd.DataFrame(
+        {name: (e.value, e.low, e.high) for name, e in figures.items()},
+        index=["value", "low 95 %", "high 95 %"],
+    ).T
+    table.attrs.update(rows=len(paid), share_paid=float(paid.mean()), n_folds=n_folds)
+    return table
 
 
 def run_line(portfolio, out: Path):
@@ -189,10 +193,23 @@ def main() -> None:
     # the label belongs to row k of the source, which is customer k in sorted order
     paid = 1 - source["default_next_month"].to_numpy()
     scores = cross_validate(portfolio, paid)
-    print("payment model, 'pays next month', 5-fold:", json.dumps(scores, indent=2))
+    print(
+        f"payment model, 'pays next month', {scores.attrs['n_folds']}-fold, "
+        f"{scores.attrs['rows']:,} accounts, {scores.attrs['share_paid']:.1%} pay:"
+    )
+    print(scores.round(4).to_string())
     arguments.out.mkdir(parents=True, exist_ok=True)
     plan, version = run_line(portfolio, arguments.out)
     print(plan)
+    shown = ["customer_id", "channel", "slot_local_hour", "propensity", "expected_value", "debt_id"]
+    print(plan.to_frame()[shown].head(10).to_string(index=False))
+    report = {
+        "scores": scores.to_dict("index"),
+        **scores.attrs,
+        "version": version.version,
+        "planned": len(plan.to_frame()),
+    }
+    (arguments.out / "real_credit.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
     print(f"registered: {version.name} version {version.version}")
 
 

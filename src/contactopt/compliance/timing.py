@@ -273,7 +273,7 @@ class Clock:
         return opens[at]
 
     def _ahead(self, zone: str, timed: bool, days: int) -> tuple[Ints, Ints]:
-        """Starts to come, sorted, and the local hour of each; -1 for quarter-hours of no hour."""
+        """Return starts to come, sorted, and each one's local hour; -1: quarter-hours."""
         mark = (zone if timed else None, days)
         if mark not in self._starts:
             begin = self.block.window.begin_us
