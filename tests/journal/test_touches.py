@@ -1,5 +1,6 @@
 """When a touch and its outcome are known, and what digital events make of it."""
 
+import pandas as pd
 import pytest
 from worlds import at, debt, frame, journal, touch
 
@@ -133,3 +134,36 @@ def test_a_touch_that_still_lasts_has_no_duration_yet():
     found = journal(tables).as_of(at("03-01 10:05")).touches
     assert found["duration_s"].isna().tolist() == [True]
     assert found["outcome_known_us"].tolist() == [NO_INSTANT]
+
+
+@pytest.mark.parametrize("word", ["deceased", "asked_to_stop", "bounced"])
+def test_an_event_that_ends_contact_is_heard(word: str) -> None:
+    """A vendor's event file may carry the word that the touch row does not."""
+    from contactopt.journal import Journal
+
+    t0 = pd.Timestamp("2026-06-01T12:00Z")
+    tables = {
+        "customers": pd.DataFrame({"customer_id": ["a"], "time_zone": ["UTC"]}),
+        "touches": pd.DataFrame(
+            {
+                "touch_id": ["t"],
+                "customer_id": ["a"],
+                "direction": ["outbound"],
+                "channel": ["email"],
+                "started_at": [t0],
+                "outcome": ["delivered"],
+            }
+        ),
+        "touch_events": pd.DataFrame(
+            {
+                "touch_id": ["t", "t"],
+                "occurred_at": [t0 + pd.Timedelta(hours=h) for h in (1, 2)],
+                "event": [word, "opened"],
+                "machine": [False, False],
+            }
+        ),
+    }
+    journal = Journal(tables)
+    assert journal.as_of("2026-06-01T12:30Z").touches["outcome"].tolist() == ["delivered"]
+    for later in ("2026-06-01T13:00Z", "2026-06-01T15:00Z"):
+        assert journal.as_of(later).touches["outcome"].tolist() == [word]

@@ -17,6 +17,11 @@ LADDER = (
 )
 
 
+def force(word):
+    """What acts like a hold beats what ends an address, that beats the rest."""
+    return 2 if word in v.HOLDING_OUTCOMES else int(word in v.DEAD_POINT_OUTCOMES)
+
+
 def records(tables, name):
     frame = tables.get(name, pd.DataFrame())
     return frame.to_dict("records")
@@ -66,6 +71,21 @@ class Oracle:
         if given(touch, "recorded_at") is None:
             at += self.delay["touches"] * HOUR
         own = touch["outcome"] if max(at, row_known) <= self.as_of else None
+        delay = self.delay["touch_events"]
+        events = sorted(
+            events,
+            key=lambda e: (known(e, "occurred_at", delay), v.OUTCOMES.index(e["event"])),
+        )
+        digital = [e for e in events if e["event"] in LADDER]
+        seen = self.digital_outcome(touch, own, digital)
+        told = [e["event"] for e in events if e["event"] not in LADDER and e["event"] != "unknown"]
+        # of equal force the later one; events come in the order in which they became known
+        heard = max(reversed(told), key=force, default=None)
+        if heard and (seen in ("unknown", *v.NO_CONTACT_OUTCOMES) or force(heard) > force(seen)):
+            return heard
+        return seen
+
+    def digital_outcome(self, touch, own, events):
         human = [e["event"] for e in events if not e["machine"]]
         machine = [e["event"] for e in events if e["machine"]]
         best = max(human, key=LADDER.index, default=None)

@@ -164,7 +164,8 @@ def random_tables(
         {
             "touch_id": strings(touch_names[which]),
             "occurred_at": stamps(when),
-            "event": pick(v.DIGITAL_OUTCOMES, len(which)),
+            # mostly digital words; vendors send bounces and requests to stop as events, too
+            "event": pick((*v.DIGITAL_OUTCOMES, "bounced", "asked_to_stop", "busy"), len(which)),
             "machine": rng.random(len(which)) < 0.4,
             "recorded_at": recorded(when),
         }

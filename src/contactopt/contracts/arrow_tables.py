@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["arrow_column", "arrow_table"]
+__all__ = ["arrow_column", "arrow_table", "release_memory", "returning_memory"]
 
 
 def arrow_column(values: pd.Series) -> pa.Array | pa.ChunkedArray:
@@ -20,3 +23,25 @@ def arrow_column(values: pd.Series) -> pa.Array | pa.ChunkedArray:
 def arrow_table(frame: pd.DataFrame) -> pa.Table:
     """Return a frame as an Arrow table without an index."""
     return pa.table({str(name): arrow_column(values) for name, values in frame.items()})
+
+
+@contextmanager
+def returning_memory() -> Iterator[None]:
+    """Let Arrow take its memory from the C library, which gives freed memory back when asked.
+
+    Arrow's own pool keeps up to a fifth of what tables took while they were read. Arrays know the
+    pool they came from, so they may outlive the block.
+    """
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+        release_memory()
+
+
+def release_memory() -> None:
+    """Give memory that is free, but kept by Arrow or the C library, back to the system."""
+    pa.default_memory_pool().release_unused()
+    pa.system_memory_pool().release_unused()

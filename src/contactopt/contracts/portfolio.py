@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.contracts.arrow_tables import returning_memory
 from contactopt.contracts.capacity import read_capacity
 from contactopt.contracts.content_hash import content_hash
 from contactopt.contracts.faults import Fault
@@ -115,16 +116,17 @@ class Portfolio:
         ConfigError
             If the capacity table is faulty.
         """
-        content = read_folder(path)
-        return cls._make(
-            content.frames,
-            content.complete_to,
-            content.capacity,
-            max_quarantined_share,
-            extra_channels,
-            found_before=content.faults,
-            progress=progress,
-        )
+        with returning_memory():
+            content = read_folder(path)
+            return cls._make(
+                content.frames,
+                content.complete_to,
+                content.capacity,
+                max_quarantined_share,
+                extra_channels,
+                found_before=content.faults,
+                progress=progress,
+            )
 
     @classmethod
     def from_frames(

@@ -15,6 +15,7 @@ import pandera.pandas as pa
 from pandas.api import types as ptypes
 from tqdm import tqdm
 
+from contactopt.contracts.arrow_tables import release_memory
 from contactopt.contracts.cast import STRING, cast_column, empty_column, says_nothing
 from contactopt.contracts.faults import FaultLog
 from contactopt.contracts.tables import TABLES, ColumnSpec, TableSpec
@@ -79,6 +80,8 @@ def read_tables(
         frame = frames.get(name)
         if frame is not None:
             _read_table(spec, frame.reset_index(drop=True), tables, extra_channels)
+            del frame
+            release_memory()
             continue
         if spec.needed:
             tables.log.table(name, "missing table", "give it with its header, even if empty")

@@ -228,10 +228,10 @@ class ScoredBatch:
             If a customer is not in the batch.
         """
         at = rows if isinstance(rows, slice) else self._positions(rows)
-        cut = {name: value[at] for name, value in self._by_customer()}
+        cut = {name: value[at] for name, value in self.by_customer()}
         return replace(self, **cut)
 
-    def _by_customer(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    def by_customer(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         """Name the arrays whose first axis is the customer."""
         aside = ("debt_ids", "contact_point_ids", "max_attempts")
         for f in fields(self):

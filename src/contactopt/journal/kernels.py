@@ -153,13 +153,14 @@ def _effective(own, own_in, rank_of, beaten, best_human, any_event, demoted, unk
 
 @njit(cache=True)
 def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, beaten, ladder,
-                     unknown):  # fmt: skip
+                     unknown, force):  # fmt: skip
     """Return when each touch's effective outcome changes, as a CSR of changes per touch.
 
     A machine open or click shows delivery only. A touch's own `opened` or `clicked` counts as
     delivery while every such event known of it was made by a machine. Among digital outcomes the
     best human one holds (`LADDER`); outcomes in ``beaten`` (nobody there) give way to human
-    events; all others stand.
+    events; all others stand. An event whose word is not digital (a bounce, a request to stop)
+    is heard as well: it beats words of less ``force``, nobody there, and unknown.
 
     Parameters
     ----------
@@ -173,6 +174,8 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
         Outcome code of each rank.
     unknown : int
         Code of `unknown`.
+    force : int array, shape (n_outcomes,)
+        2 for words that act like a hold, 1 for those that end an address, else 0.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
     out = 0
     for i in range(n):
         best_human, any_event, own_machine, own_human = -1, False, False, False
-        own_in, current = False, unknown
+        own_in, current, told = False, unknown, -1
         j = starts[i]
         while j < starts[i + 1] or not own_in:
             now = own_known[i] if not own_in else NEVER
@@ -194,7 +197,10 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
             if not own_in and own_known[i] <= now:
                 own_in = True
             while j < starts[i + 1] and known[j] <= now:
-                if rank_of[event[j]] >= 0:
+                if rank_of[event[j]] < 0:
+                    if event[j] != unknown and (told < 0 or force[event[j]] >= force[told]):
+                        told = event[j]
+                else:
                     any_event = True
                     if not machine[j]:
                         best_human = max(best_human, rank_of[event[j]])
@@ -206,6 +212,8 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
                 own[i], own_in, rank_of, beaten, best_human, any_event,
                 own_machine and not own_human, unknown, ladder,
             )  # fmt: skip
+            if told >= 0 and (seen == unknown or beaten[seen] or force[told] > force[seen]):
+                seen = told
             if seen != current:
                 line_known[out] = now
                 line_outcome[out] = seen

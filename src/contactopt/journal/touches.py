@@ -37,6 +37,10 @@ __all__ = ["OUTCOME_CODE", "TouchLog", "touch_debt_frame", "touch_event_frame", 
 OUTCOME_CODE = {word: code for code, word in enumerate(v.OUTCOMES)}
 _RANK = np.array([LADDER.index(o) if o in LADDER else -1 for o in v.OUTCOMES], dtype=np.int64)
 _BEATEN = np.array([o in v.NO_CONTACT_OUTCOMES for o in v.OUTCOMES])
+#: which word of a digital event beats which: see `kernels.outcome_timeline`
+_FORCE = np.array(
+    [2 if o in v.HOLDING_OUTCOMES else int(o in v.DEAD_POINT_OUTCOMES) for o in v.OUTCOMES]
+)
 _LADDER = np.array([OUTCOME_CODE[o] for o in LADDER], dtype=np.int64)
 
 
@@ -147,7 +151,7 @@ class TouchLog:
         own_known = _outcome_known(frame, started, known, delay_hours("touches"))[rows]
         line = outcome_timeline(
             own, own_known, events.starts, events.known, event, machine, _RANK, _BEATEN,
-            _LADDER, OUTCOME_CODE["unknown"],
+            _LADDER, OUTCOME_CODE["unknown"], _FORCE,
         )  # fmt: skip
         debt = codes_of(frame, "debt_id", debts, "touches")[rows]
         point = codes_of(frame, "contact_point_id", points, "touches")[rows]
