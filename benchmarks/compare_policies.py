@@ -194,6 +194,18 @@ def table_of(results: list[dict[str, float]]) -> pd.DataFrame:
     return table.sort_values("true value", ascending=False)
 
 
+def learning_line(results: list[dict[str, float]], planned: list[dict[str, object]]) -> str:
+    """Say what learning and control really cost against tau = 0, beside what was planned."""
+    from scipy.stats import t
+
+    real = np.array([r[GREEDY] - r[OURS] for r in results])
+    plan = float(np.mean([float(str(p["exploration_and_control_cost"])) for p in planned]))
+    half = t.ppf(0.975, max(len(real) - 1, 1)) * real.std(ddof=1) / np.sqrt(len(real))
+    return (
+        f"behind tau = 0 by {real.mean():.0f} +- {half:.0f} (true), planned {plan:.0f} (estimated)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--customers", type=int, default=4_000)
@@ -212,6 +224,7 @@ def main() -> None:
         table = table_of(results)
         print(f"\nSimulated, {title}: {arguments.customers} customers, {arguments.seeds} seeds")
         print(table.round(3).to_string())
+        print(learning_line(results, planned))
         report[title] = {"per_seed": results, "planned": planned, "table": table.to_dict("index")}
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)

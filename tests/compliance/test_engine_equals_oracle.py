@@ -66,8 +66,9 @@ def compare(
         for a, action in enumerate(config.action_space):
             truth = oracle.answer(c, action)
             where = (as_of, view.customer_ids[c], action.action_id)
-            if "house.no_slot" in truth.reasons:  # an hour that is not: one reason is enough
-                assert "house.no_slot" in verdict.reasons_of(c, a), where
+            if truth.slot_start is None:  # no zone or no such hour: one reason is enough
+                why = {"house.no_slot", "house.no_time_zone"} & set(truth.reasons)
+                assert why and why <= set(verdict.reasons_of(c, a)), where
             else:
                 assert verdict.reasons_of(c, a) == truth.reasons, where
             assert bool(verdict.allowed[c, a]) == truth.allowed, where

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from contactopt.contracts import vocabulary as v
 from contactopt.contracts.tables import TABLES
 
 __all__ = ["CAPACITY_READERS", "KEYS", "READERS", "UNUSED_WORDS", "not_used_yet", "readers"]

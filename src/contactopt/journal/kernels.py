@@ -152,6 +152,22 @@ def _effective(own, own_in, rank_of, beaten, best_human, any_event, demoted, unk
 
 
 @njit(cache=True)
+def _louder(told, word, unknown, force):
+    """Return the word that stands among events that are not digital: the later of equal force."""
+    if word == unknown or (told >= 0 and force[word] < force[told]):
+        return told
+    return word
+
+
+@njit(cache=True)
+def _heard(seen, told, unknown, beaten, force):
+    """Return the outcome once what events told (-1: nothing) is heard."""
+    if told >= 0 and (seen == unknown or beaten[seen] or force[told] > force[seen]):
+        return told
+    return seen
+
+
+@njit(cache=True)
 def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, beaten, ladder,
                      unknown, force):  # fmt: skip
     """Return when each touch's effective outcome changes, as a CSR of changes per touch.
@@ -198,8 +214,7 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
                 own_in = True
             while j < starts[i + 1] and known[j] <= now:
                 if rank_of[event[j]] < 0:
-                    if event[j] != unknown and (told < 0 or force[event[j]] >= force[told]):
-                        told = event[j]
+                    told = _louder(told, event[j], unknown, force)
                 else:
                     any_event = True
                     if not machine[j]:
@@ -212,8 +227,7 @@ def outcome_timeline(own, own_known, starts, known, event, machine, rank_of, bea
                 own[i], own_in, rank_of, beaten, best_human, any_event,
                 own_machine and not own_human, unknown, ladder,
             )  # fmt: skip
-            if told >= 0 and (seen == unknown or beaten[seen] or force[told] > force[seen]):
-                seen = told
+            seen = _heard(seen, told, unknown, beaten, force)
             if seen != current:
                 line_known[out] = now
                 line_outcome[out] = seen
