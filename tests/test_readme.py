@@ -34,3 +34,11 @@ def test_commands_of_the_readme_exist() -> None:
     verbs = set(get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
     named = set(re.findall(r"^(?:\$ )?contactopt (\w+)", README.read_text("utf-8"), re.M))
     assert named <= verbs
+
+
+def test_evidence_is_what_the_benchmarks_wrote() -> None:
+    import subprocess
+    import sys
+
+    script = README.parent / "benchmarks" / "evidence.py"
+    subprocess.run([sys.executable, str(script), "--check"], check=True)

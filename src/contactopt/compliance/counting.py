@@ -152,23 +152,33 @@ def _work_out(
     columns = _columns(block, rule, events, keep, unit, point)
     until = np.full((block.n_rows, len(block.channels)), NEVER)
     reached = block.reached(i) & _on_line(block, rule, point)
-    ahead = [keep[unit.event], events.planned]
-    future = events.planned[ahead[0]] & (events.time[ahead[0]] > block.window.begin_us)
+    at = keep[unit.event]
+    future = events.planned[at] & (events.time[at] > block.window.begin_us)
     busy = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
     busy[unit.unit[future]] = True
     rows = np.flatnonzero(busy[row_unit]) if busy.any() else np.empty(0, np.int64)
     dense = np.zeros((len(rows), block.m), dtype=bool)
+    edges = _edges(block, events, days, keep, span) if len(rows) else []
     for channels, chosen in columns:
         u, e = unit.unit[chosen], unit.event[chosen]
         top = _latest(u, release[e], len(busy), limit)[:, limit - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
-        if len(rows):
-            within_ahead = _ahead(
-                block, events, days, keep, u, e, future[chosen], span, limit, len(busy)
+        own = np.flatnonzero(np.isin(block.channel_of, channels))
+        # no window denies a row whose latest releases have all passed
+        some = np.flatnonzero((until[rows][:, channels] > block.window.begin_us).any(axis=1))
+        if len(some):
+            mine = rows[some]
+            hit = _ahead(
+                u,
+                e,
+                future[chosen],
+                edges,
+                limit,
+                row_unit[mine],
+                start[np.ix_(mine, own)],
+                len(busy),
             )
-            own = np.flatnonzero(np.isin(block.channel_of, channels))
-            hit = within_ahead(row_unit[rows], start[rows][:, own])
-            dense[:, own] = hit & reached[rows][:, block.channel_of[own]]
+            dense[np.ix_(some, own)] = hit & reached[mine][:, block.channel_of[own]]
     return TimedDenial(i, until, rows, dense)
 
 
@@ -310,37 +320,39 @@ def _latest(unit: Ints, release: Ints, n_units: int, limit: int) -> Ints:
     return top
 
 
-def _ahead(
-    block: Block, events: Events, days: LocalDays, keep: Ints, unit: Ints, event: Ints,
-    future: Bools, span: _Span, limit: int, n_units: int,
-) -> Any:  # fmt: skip
-    """Return a test (units, starts) -> denied that takes plans ahead into account."""
+def _edges(
+    block: Block, events: Events, days: LocalDays, keep: Ints, span: _Span
+) -> list[tuple[Ints, Ints]]:
+    """Return [entry, release) of the kept events, once per window that can hold a plan ahead."""
     week = span.week_start if span.kind == "week" else None
-    if not span.windows or week is not None:
-        shifts = [0]
-    else:
-        reach = (events.time[events.planned].max() - block.window.begin_us) // DAY_US + 3
-        shifts = list(range(min(span.length - 1, int(reach)) + 1))
-    tables = []
-    for e in shifts:
-        release = days.latest(keep, span.length - e, week)[event]
-        entry = days.earliest(keep, -e, week)[event]
+    last = 0
+    if span.windows and week is None:
+        beyond = int(events.time[events.planned].max()) - block.window.begin_us
+        last = min(span.length - 1, beyond // DAY_US + 2)
+    return [
+        (days.earliest(keep, -e, week), days.latest(keep, span.length - e, week))
+        for e in range(last + 1)
+    ]
+
+
+def _ahead(
+    unit: Ints, event: Ints, future: Bools, edges: list[tuple[Ints, Ints]], limit: int,
+    units: Ints, start: Ints, n_units: int,
+) -> Bools:  # fmt: skip
+    """Whether starts of some units are denied once plans ahead are taken into account."""
+    hit = np.zeros(start.shape, dtype=bool)
+    for entries, releases in edges:
+        entry, release = entries[event], releases[event]
         past = _latest(unit[~future], release[~future], n_units, limit)
-        tables.append((past, _padded(unit[future], entry[future], n_units, np.iinfo(np.int64).max),
-                       _padded(unit[future], release[future], n_units, NEVER)))  # fmt: skip
-
-    def denied(rows: Ints, start: Ints) -> Bools:
-        hit = np.zeros(start.shape, dtype=bool)
-        for past, entry, release in tables:
-            count = np.zeros(start.shape, dtype=np.int64)
-            for k in range(limit):
-                count += start < past[rows, k][:, None]
-            for k in range(entry.shape[1]):
-                count += (start >= entry[rows, k][:, None]) & (start < release[rows, k][:, None])
-            hit |= count >= limit
-        return hit & (start != NO_INSTANT)
-
-    return denied
+        begins = _padded(unit[future], entry[future], n_units, np.iinfo(np.int64).max)
+        ends = _padded(unit[future], release[future], n_units, NEVER)
+        count = np.zeros(start.shape, dtype=np.int16)
+        for k in range(limit):
+            count += start < past[units, k][:, None]
+        for k in range(begins.shape[1]):
+            count += (start >= begins[units, k][:, None]) & (start < ends[units, k][:, None])
+        hit |= count >= limit
+    return hit & (start != NO_INSTANT)
 
 
 def _padded(unit: Ints, value: Ints, n_units: int, none: int) -> Ints:

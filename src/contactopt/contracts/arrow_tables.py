@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,4 +46,7 @@ def returning_memory() -> Iterator[None]:
 def release_memory() -> None:
     """Give memory that is free, but kept by Arrow or the C library, back to the system."""
     pa.default_memory_pool().release_unused()
-    pa.system_memory_pool().release_unused()
+    # glibc only; elsewhere the C library decides on its own
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

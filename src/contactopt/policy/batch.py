@@ -12,7 +12,7 @@ import pandas as pd
 from contactopt.compliance import RuleBook, Verdict, evaluate, shared_point_rotation
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch
-from contactopt.contracts.arrow_tables import release_memory
+from contactopt.contracts.arrow_tables import release_memory, returning_memory
 from contactopt.journal.terms import open_journal
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch_stack import BatchStack
@@ -47,11 +47,12 @@ def score_portfolio(
     """
     resting = shared_point_rotation(portfolio, as_of, random_state)["customer_id"]
     stack = BatchStack(portfolio.n_customers)
-    for block in portfolio.blocks(block_customers):
-        # in a function of its own, so that nothing of a block outlives it
-        stack.add(_scored(block, models, rules, config, as_of, resting))
-        release_memory()
-        on_block(f"{block.n_customers} customers")
+    with returning_memory():
+        for block in portfolio.blocks(block_customers):
+            # in a function of its own, so that nothing of a block outlives it
+            stack.add(_scored(block, models, rules, config, as_of, resting))
+            release_memory()
+            on_block(f"{block.n_customers} customers")
     meta = {
         "portfolio_hash": portfolio.content_hash,
         "policy_version": policy_version,

@@ -58,7 +58,9 @@ class BatchStack:
         self._rows: dict[str, npt.NDArray[Any]] = {}
         self._lists: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _LISTS}
         self._other_debts: list[str] = []
+        #: the empty set sorts first: 0 stays "no reason"
         self._reasons: dict[tuple[str, ...], int] = {(): 0}
+        self._has_others = False
 
     def add(self, part: ScoredBatch) -> None:
         """Append a batch; customers come in the order of their ids.
@@ -93,6 +95,7 @@ class BatchStack:
         spread = {
             name: np.broadcast_to(row, (self._n, *row.shape)) for name, row in self._rows.items()
         }
+        self._sort_reasons()
         return replace(
             self._first,
             **self._arrays,
@@ -114,6 +117,16 @@ class BatchStack:
             self._rows.pop(name, None)
             self._arrays[name] = array
         self._arrays[name][self._filled : self._filled + len(values)] = values
+
+    def _sort_reasons(self) -> None:
+        """Number the reason sets in their own order, whichever block met them first."""
+        names = sorted(self._reasons)
+        at = {reasons: k for k, reasons in enumerate(names)}
+        code = np.array([at[reasons] for reasons in self._reasons], dtype=np.int32)
+        for found in (self._arrays, self._rows):
+            if "reason" in found:
+                found["reason"] = code[found["reason"]]
+        self._reasons = at
 
     def _reason(self, part: ScoredBatch) -> npt.NDArray[np.int32]:
         place = self._reasons

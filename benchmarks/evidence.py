@@ -1,0 +1,79 @@
+"""Write the README's evidence table from the benchmarks' output.
+
+    python benchmarks/evidence.py [--check]
+
+Reads `benchmarks/results/*.json`, which the benchmarks write with `--out`, and replaces what stands
+between the evidence markers of README.md. With `--check` nothing is written: exit code 1 if the
+README is not what the results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START, END = "<!-- evidence:start -->", "<!-- evidence:end -->"
+
+
+def load(name: str) -> dict:
+    """Read one benchmark's figures."""
+    return json.loads((ROOT / "benchmarks" / "results" / name).read_text("utf-8"))
+
+
+def policy_rows() -> list[str]:
+    """Tell what the plans are truly worth in the simulated world."""
+    rows = []
+    for title, report in load("compare_policies.json").items():
+        table = report["table"]
+        rivals = {k: v for k, v in table.items() if k not in ("oracle", "contactopt")}
+        rivals.pop("ours, tau = 0")
+        name, best = max(rivals.items(), key=lambda item: item[1]["share of oracle"])
+        ours = table["contactopt"]["share of oracle"]
+        rows.append(
+            f"| Simulated, {title}: true value of the plan, share of the oracle's "
+            f"| {ours:.0%}; best rival ({name}) {best['share of oracle']:.0%}; ahead by "
+            f"{best['contactopt ahead by']:.0%} ± {best['+-']:.0%} (95 %), on "
+            f"{best['seeds ahead']} of {len(report['per_seed'])} seeds "
+            "| `python benchmarks/compare_policies.py` |"
+        )
+    return rows
+
+
+def credit_row() -> str:
+    """Tell how the payment model does on real accounts."""
+    report = load("real_credit.json")
+    parts = [
+        f"{name} {e['value']:.3f} ({e['low 95 %']:.3f} to {e['high 95 %']:.3f})"
+        for name, e in report["scores"].items()
+    ]
+    return (
+        f"| Real card accounts (UCI default of credit card clients, CC BY 4.0, "
+        f"{report['rows']:,} rows), pays next month, {report['n_folds']}-fold "
+        f"| {'; '.join(parts)} | `python benchmarks/real_credit.py DIR` |"
+    )
+
+
+def text() -> str:
+    """Return the table in Markdown."""
+    head = ["| what | figure | command |", "|---|---|---|"]
+    return "\n".join([START, *head, *policy_rows(), credit_row(), END])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    readme = ROOT / "README.md"
+    old = readme.read_text("utf-8")
+    before, rest = old.split(START)
+    new = before + text() + rest.split(END)[1]
+    if arguments.check:
+        sys.exit(0 if new == old else "README.md is not what benchmarks/results say")
+    readme.write_text(new, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
