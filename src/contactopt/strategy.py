@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ContactStrategy"]
 
 #: customers scored at a time: bounds the memory of features and masks
-_BLOCK_CUSTOMERS = 5_000
+_BLOCK_CUSTOMERS = 10_000
 
 
 class ContactStrategy(BaseEstimator):

@@ -71,7 +71,7 @@ class EffectModel(BaseEstimator):
     True
     >>> space = ActionSpace.from_channels({"call_agent": [10]})
     >>> model.predict([0.3], space).gain.round(3)
-    array([[0.09]])
+    array([[0.163]])
     """
 
     def __init__(

@@ -1,9 +1,12 @@
-"""What a contact adds over waiting before any evidence: small, positive, unsure.
+"""What a contact adds over waiting before any evidence: positive and unsure.
 
-All figures are assumptions on the logit scale, anchored on: debtors served by a machine repaid 9
-points less by day 30 than those called by people (regression discontinuity at more than 22 million
-loans); a better message moved 60-day delinquency by 0.2-0.5 points. At 30 % self-cure a
-conversation with a person then adds about 9 points, with a bot 4, a delivered SMS 0.8 of a point.
+All figures are assumptions on the logit scale, anchored on practice. A conversation with a person
+ends in a promise in 25-45 % of cases early and 10-25 % late, and 50-70 % of promises are kept: about
+18 % of conversations bring a kept promise, of which the share 1 - P(pays anyway) is new. That is 0.55
+at 30 % self-cure and 1.15 at 10 %. Debtors served by a machine repaid 9 points less by day 30 than
+those called by people (regression discontinuity at more than 22 million loans); a better message
+moved 60-day delinquency by 0.2-0.5 points. At 30 % self-cure a conversation with a person then adds
+about 16 points, with a bot 8, a delivered SMS 1.
 """
 
 from __future__ import annotations
@@ -14,15 +17,15 @@ __all__ = ["EFFECT_PRIOR", "POOLED_SD"]
 
 #: mean and sd of the effect given reach, per channel of the contract
 EFFECT_PRIOR: dict[str, tuple[float, float]] = {
-    "call_agent": (0.40, 0.20),
-    "visit": (0.45, 0.30),
-    "chat": (0.25, 0.20),
-    "call_bot": (0.20, 0.15),
-    "whatsapp": (0.12, 0.10),
-    "email": (0.12, 0.10),
+    "call_agent": (0.70, 0.40),
+    "visit": (0.75, 0.45),
+    "chat": (0.35, 0.30),
+    "call_bot": (0.35, 0.25),
+    "whatsapp": (0.15, 0.15),
+    "email": (0.15, 0.15),
     "letter": (0.06, 0.08),
     "push": (0.06, 0.08),
-    "sms": (0.04, 0.05),
+    "sms": (0.05, 0.06),
     "portal": (0.10, 0.10),
 }
 #: sd of the factor that all channels share: this book may respond more or less than assumed
