@@ -81,7 +81,7 @@ def step_fit(stages: Stages, args: argparse.Namespace) -> dict[str, Any]:
 
     with stages.stage("read folder"):
         portfolio = co.Portfolio.from_folder(args.work / "fit")
-    config = StrategyConfig.from_mapping(strategy_of(args))
+    config = StrategyConfig.from_mapping(strategy_mapping())
     with stages.stage("fit"):
         strategy = co.ContactStrategy(config=config).fit(
             portfolio, as_of=portfolio.latest_instant()

@@ -65,7 +65,7 @@ def empty_column(kind: str, n: int) -> pd.Series:
 def says_nothing(raw: pd.Series) -> bool:
     """Return whether a column is null throughout and of a dtype that could hold any kind."""
     dtype = raw.dtype
-    open_to_all = dtype == object or isinstance(dtype, pd.StringDtype)
+    open_to_all = isinstance(dtype, pd.StringDtype) or ptypes.is_object_dtype(dtype)
     return open_to_all and len(raw) > 0 and bool(raw.isna().all())
 
 

@@ -94,6 +94,9 @@ def point_frame(log: PointLog, at_us: int) -> pd.DataFrame:
             "holder": words(log.frame, "holder", v.HOLDERS)[codes],
             "address_key": text_of("address_key"),
             "valid": log.index.until[where] > at_us,
+            "valid_to_us": np.where(
+                log.index.until[where] == NEVER, NO_INSTANT, log.index.until[where]
+            ),
             "dead": log.dead(codes, np.full(len(codes), at_us, dtype=np.int64)),
         }
     )

@@ -119,7 +119,7 @@ class BatchStack:
         self._arrays[name][self._filled : self._filled + len(values)] = values
 
     def _sort_reasons(self) -> None:
-        """Number the reason sets in their own order, whichever block met them first."""
+        """Give reason sets numbers in their own order, whichever block met them first."""
         names = sorted(self._reasons)
         at = {reasons: k for k, reasons in enumerate(names)}
         code = np.array([at[reasons] for reasons in self._reasons], dtype=np.int32)
