@@ -7,7 +7,7 @@ Each step runs in a child process of its own, so that its peak of resident memor
 
 - import: `import contactopt`
 - demo: `load_demo(fit_customers)`
-- fit: a strategy on that portfolio (history of 100 days), saved as a bundle
+- fit: the strategy of `contactopt demo` on that portfolio (100 days), saved as a bundle
 - rank: read a portfolio of `customers` from its folder, load the bundle, score and rank every
   customer by every action, write the plan
 
@@ -44,6 +44,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Time what is done inside."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.seconds[name] = {
@@ -78,6 +79,8 @@ def step_demo(stages: Stages, args: argparse.Namespace) -> dict[str, Any]:
 
 def step_fit(stages: Stages, args: argparse.Namespace) -> dict[str, Any]:
     import contactopt as co
+    from contactopt.config import StrategyConfig
+    from contactopt.simulation import strategy_mapping
 
     with stages.stage("read folder"):
         portfolio = co.Portfolio.from_folder(args.work / "fit")
@@ -124,13 +127,10 @@ def run_child(name: str, args: argparse.Namespace, work: Path) -> dict[str, Any]
     command = [
         sys.executable, __file__, "--step", name, "--work", str(work),
         "--customers", str(args.customers), "--fit-customers", str(args.fit_customers),
-        "--strategy", args.strategy,
     ]  # fmt: skip
     environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
     before = os.getloadavg()
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, env=environment
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     found = json.loads(done.stdout.splitlines()[-1])
     return {**found, "load_before": before, "load_after": os.getloadavg()}
 
@@ -158,7 +158,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--fit-customers", type=int, default=20_000)
-    parser.add_argument("--strategy", default="{}", help="strategy settings as JSON")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/end_to_end.json"))
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)

@@ -55,6 +55,4 @@ def simulate_into(
     from contactopt import simulation
 
     with tqdm(total=days, unit="day", desc="simulate", disable=not progress) as bar:
-        return simulation.simulate(
-            customers, random_state, preset, days, out, progress=bar.update
-        )
+        return simulation.simulate(customers, random_state, preset, days, out, progress=bar.update)

@@ -133,9 +133,7 @@ def _plain(table: pa.Table) -> pd.DataFrame:
     table = table.replace_schema_metadata(None)
     # nanoseconds would not hold a validity "to the end of time"; each column is let go of as soon
     # as it is converted
-    return table.to_pandas(
-        coerce_temporal_nanoseconds=False, split_blocks=True, self_destruct=True
-    )
+    return table.to_pandas(coerce_temporal_nanoseconds=False, split_blocks=True, self_destruct=True)
 
 
 def _read_csv(path: Path, name: str) -> pd.DataFrame:

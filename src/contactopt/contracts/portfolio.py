@@ -173,7 +173,7 @@ class Portfolio:
     @classmethod
     def _make(
         cls,
-        frames: dict[str, pd.DataFrame],
+        frames: Mapping[str, pd.DataFrame],
         complete_to: Mapping[str, Any],
         capacity: Any,
         max_quarantined_share: float,
