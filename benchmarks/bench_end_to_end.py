@@ -155,7 +155,7 @@ def print_table(steps: dict[str, dict[str, Any]]) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--fit-customers", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/end_to_end.json"))
