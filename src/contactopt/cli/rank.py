@@ -97,13 +97,20 @@ def rank(
 def plan_result(plan: ContactPlan, config: StrategyConfig, folder: Path) -> dict[str, Any]:
     """Give the plan in figures, with the rules that nobody checks and the files."""
     unchecked = [{"rule": rule, "why": why} for rule, why in _not_checked(plan, config)]
-    return {**plan.summary(), "not_checked": unchecked, "files": _files(folder)}
+    notes = list(plan.batch.meta.get("rules_notes", ()))
+    return {
+        **plan.summary(),
+        "not_checked": unchecked,
+        "rules_notes": notes,
+        "files": _files(folder),
+    }
 
 
 def plan_text(plan: ContactPlan, config: StrategyConfig, folder: Path) -> str:
     """Write the same for people."""
     lines = [repr(plan)]
     lines += [f"  not checked       {rule}: {why}" for rule, why in _not_checked(plan, config)]
+    lines += [f"  note              {note}" for note in plan.batch.meta.get("rules_notes", ())]
     lines += [f"  wrote             {path}" for path in _files(folder)]
     return "\n".join(lines)
 
