@@ -28,10 +28,10 @@ _EVENT = {
     "arrangements": "starts_at",
     "decisions": "decided_at",
 }
-#: cells of kept rows that may become known later than the row
+#: cells of kept rows that may become known later than the row; a hold's or a contact point's stated
+#: end stands in its row from the start, and can only forbid
 _LATER = {
     "debt_parties": ("valid_to",),
-    "contact_points": ("valid_to",),
     "arrangements": ("ended_at",),
     "promises": ("cancelled_at",),
     "payments": ("reversed_at",),
