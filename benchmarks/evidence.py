@@ -56,10 +56,24 @@ def credit_row() -> str:
     )
 
 
+def speed_row() -> str:
+    """Tell how long the two long verbs take, and the memory that ranking needs."""
+    report = load("end_to_end.json")
+    fit, rank = report["steps"]["fit"], report["steps"]["rank"]
+    seconds = {**fit["stages"], **rank["stages"]}
+    return (
+        f"| Fit on {fit['customers']:,} customers with {fit['touches']:,} touches; rank "
+        f"{rank['customers']:,} customers x {rank['actions']} actions, 100 days of history "
+        f"| fit {seconds['fit']['wall_s']:.0f} s; rank {seconds['rank']['wall_s']:.0f} s, peak "
+        f"{rank['peak_rss_gb']:.1f} GB ({report['machine']}, one run) "
+        "| `python benchmarks/bench_end_to_end.py` |"
+    )
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
-    return "\n".join([START, *head, *policy_rows(), credit_row(), END])
+    return "\n".join([START, *head, *policy_rows(), credit_row(), speed_row(), END])
 
 
 def main() -> None:
