@@ -69,7 +69,7 @@ def _from_package(
                 country, subdiv=region, years=years, categories=(category,)
             )
     except (NotImplementedError, ValueError, KeyError, AttributeError):
-        return None
+        return None  # the package does not know the country or region: callers close every day
     if first_year < book.start_year or last_year > book.end_year:
         return None
     days = np.array(sorted(book), dtype="datetime64[D]")
