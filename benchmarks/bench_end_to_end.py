@@ -16,6 +16,8 @@ the same as JSON: wall and CPU seconds per stage, peak memory per step, load ave
 after, versions. Nothing is asserted: the figures depend on the machine.
 """
 
+# requirements: 000-13, 004-13
+
 from __future__ import annotations
 
 import argparse

@@ -19,6 +19,8 @@ LP on static scores  the same scores less cost through the same allocation as ou
 ours, tau = 0        our values without exploration and control group
 """
 
+# requirements: 000-09, 000-16, 003-25, 003-28
+
 from __future__ import annotations
 
 import argparse

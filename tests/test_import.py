@@ -19,7 +19,7 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_import_is_fast_and_loads_nothing_heavy() -> None:
+def test_import_is_fast_and_loads_nothing_heavy() -> None:  # 004-08
     """The best of three, so that a busy machine does not decide."""
     code = (
         "import sys, time; begin = time.perf_counter(); import contactopt\n"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr_
     from contactopt import datasets, simulation
     from contactopt.contracts import ActionSpace, Portfolio, ScoredBatch, ValidationReport
     from contactopt.features import FeaturePipeline
+    from contactopt.journal.timeline import Timeline, timeline
     from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
     from contactopt.plan import ContactPlan, rank
     from contactopt.policy import ContactPolicy, LogBarrier, Softmax
@@ -46,10 +47,12 @@ _ROOMS = {
     "ReachModel": "models",
     "ScoredBatch": "contracts",
     "Softmax": "policy",
+    "Timeline": "journal.timeline",
     "ValidationReport": "contracts",
     "load_strategy": "tracking",
     "log_strategy": "tracking",
     "rank": "plan",
+    "timeline": "journal.timeline",
 }
 #: public name of a whole room -> its module
 _MODULES = {"datasets": "datasets", "rules": "compliance", "simulation": "simulation"}
@@ -69,6 +72,7 @@ __all__ = [
     "ReachModel",
     "ScoredBatch",
     "Softmax",
+    "Timeline",
     "ValidationReport",
     "__version__",
     "datasets",
@@ -77,6 +81,7 @@ __all__ = [
     "rank",
     "rules",
     "simulation",
+    "timeline",
 ]
 
 

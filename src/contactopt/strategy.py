@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from contactopt.bundle import load_bundle, save_bundle
 from contactopt.config import StrategyConfig

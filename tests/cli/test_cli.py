@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from contactopt.cli import app, main
 
-VERBS = ["demo", "simulate", "validate", "fit", "rank", "promote", "rollback"]
+VERBS = ["demo", "simulate", "validate", "fit", "rank", "timeline", "promote", "rollback"]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path):
     return [(parent / name, line(parent / name, mlflow_template)) for name in ("one", "two")]
 
 
-def test_same_commands_same_bytes(two_runs: Any) -> None:
+def test_same_commands_same_bytes(two_runs: Any) -> None:  # 002-05
     (one, _), (two, _) = two_runs
     first, second = contents(one / "plan"), contents(two / "plan")
     assert {"plan.parquet", "plan.csv"} <= set(first)
@@ -93,7 +93,7 @@ def test_result_names_what_an_operator_asks_for(two_runs: Any) -> None:
     assert all((folder / path).is_file() for path in ranked["files"])
 
 
-def test_ranking_again_changes_nothing(two_runs: Any) -> None:
+def test_ranking_again_changes_nothing(two_runs: Any) -> None:  # 003-31
     folder, result = two_runs[0]
     before = contents(folder / "plan")
     again = run(

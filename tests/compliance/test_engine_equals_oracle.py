@@ -98,7 +98,7 @@ def compare(
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=20, deadline=None, derandomize=True, phases=PHASES)
-def test_random_histories(seed):
+def test_random_histories(seed):  # 002-01
     profile = ("law", "strict", "policy")[seed % 3]
     fallback = ("cautious", "cautious", "refuse")[seed // 3 % 3]
     as_of = INSTANTS[seed % len(INSTANTS)]

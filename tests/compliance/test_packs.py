@@ -14,7 +14,7 @@ from contactopt.errors import RulePackError
 
 
 @pytest.mark.parametrize("name", sorted(shipped_packs()))
-def test_every_rule_has_its_source_and_the_pack_says_it_is_no_advice(name):
+def test_every_rule_has_its_source_and_the_pack_says_it_is_no_advice(name):  # 002-02
     pack = json.loads(shipped_packs()[name])
     assert "not legal advice" in pack["disclaimer"].lower()
     assert pack["researched_on"] == "2026-11-21"
@@ -54,7 +54,7 @@ def test_unchecked_rules_and_duties_are_listed():
     assert "not legal advice" in text.lower()
 
 
-def test_rules_are_chosen_by_their_dates():
+def test_rules_are_chosen_by_their_dates():  # 002-06
     def ids(as_of: str) -> set[str]:
         return {r.id for r in RuleBook.load(RulesConfig(), as_of).rules}
 

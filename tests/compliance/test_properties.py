@@ -90,7 +90,7 @@ def test_an_unknown_fact_never_turns_a_denial_into_a_contact(seed, name, column,
 
 
 @pytest.mark.parametrize("kind", HOLD_KINDS)
-def test_a_hold_never_allows_more(kind):
+def test_a_hold_never_allows_more(kind):  # 002-04
     tables = world(1)
     rows = [
         {

@@ -72,7 +72,7 @@ def tables_of(x: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("x", DATA["vectors"], ids=lambda x: x["id"])
-def test_vector(x):
+def test_vector(x):  # 000-04, 002-09, 002-20
     config = StrategyConfig.from_mapping(
         {"channels": {x["channel"]: {"slots": [x["hour"]]}}, "lead_minutes": 0}
     )

@@ -134,7 +134,7 @@ def test_no_candidate_zone_denies():
     assert (verdict.slot_start == NO_INSTANT).all()
 
 
-def test_an_agreed_callback_leaves_its_own_window_only():
+def test_an_agreed_callback_leaves_its_own_window_only():  # 002-18
     hold = {
         "hold_id": "H",
         "customer_id": "C",
@@ -180,7 +180,7 @@ def test_an_opt_out_closes_the_channel_until_a_later_grant():  # 002-04, 002-11
     assert reasons(verdict, config, "sms@10") == ()
 
 
-def test_an_outcome_acts_like_a_hold_until_a_row_says_otherwise():  # 002-11
+def test_an_outcome_acts_like_a_hold_until_a_row_says_otherwise():  # 002-11, 000-05
     said = [touch("2026-05-20T15:00Z", "call_agent", "dispute", debt_id="A")]
     config = config_of()
     verdict, *_ = judge(simple(ownership="first_party", touches=said))
@@ -223,7 +223,7 @@ def test_the_best_point_that_nothing_forbids_is_used():  # 003-14
     assert verdict.contact_point[0, 1] == -1
 
 
-def test_only_an_approved_and_valid_template_that_fits_is_sent():  # 003-21
+def test_only_an_approved_and_valid_template_that_fits_is_sent():  # 003-21, 001-09
     def config(**template):
         base = {"template_id": "t", "channel": "call_agent", "approved": True}
         return config_of(
@@ -251,7 +251,7 @@ def test_only_an_approved_and_valid_template_that_fits_is_sent():  # 003-21
         assert verdict.reasons_of(0, 1) == ("house.no_valid_template",), template
 
 
-def test_an_open_plan_of_an_earlier_batch_counts():
+def test_an_open_plan_of_an_earlier_batch_counts():  # 003-04
     plan = {
         "decision_id": "X",
         "decided_at": "2026-06-02T11:00Z",

@@ -9,7 +9,7 @@ from contactopt.config import StrategyConfig, example_strategy_text
 from contactopt.errors import ConfigError
 
 
-def test_annotated_example_is_valid_and_survives_the_round_trip() -> None:
+def test_annotated_example_is_valid_and_survives_the_round_trip() -> None:  # 004-07
     config = StrategyConfig.from_mapping(yaml.safe_load(example_strategy_text()))
     assert config.pools["agents"].unit == "minutes"
     assert StrategyConfig.from_mapping(config.to_mapping()) == config
@@ -35,7 +35,7 @@ def test_keys_of_objective_and_rules_may_stand_at_the_top() -> None:
         StrategyConfig.from_mapping({"fallback": "refuse", "rules": {"fallback": "cautious"}})
 
 
-def test_all_faults_at_once_with_typo_hints() -> None:
+def test_all_faults_at_once_with_typo_hints() -> None:  # 000-01
     with pytest.raises(ConfigError) as caught:
         StrategyConfig.from_mapping(
             {"fallbak": "cautious", "objective": {"horzon_days": 3}, "holdout_share": 2}

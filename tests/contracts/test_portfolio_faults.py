@@ -106,7 +106,7 @@ def test_one_naive_instant_among_others_is_a_faulty_row():
     assert faults_of(tables) == {("payments", "paid_at", "naive instant: no time zone", 1)}
 
 
-def test_missing_tables_and_columns_and_all_other_faults_come_at_once():
+def test_missing_tables_and_columns_and_all_other_faults_come_at_once():  # 003-24
     tables = small_tables()
     del tables["consents"]
     del tables["touches"]["outcome"]

@@ -217,7 +217,7 @@ def with_word(world: UsageWorld, table: str, column: str, word: Any) -> Fingerpr
 
 
 @pytest.mark.parametrize(("table", "column", "word"), READ_WORDS)
-def test_a_word_that_is_read_changes_something(world, table, column, word):
+def test_a_word_that_is_read_changes_something(world, table, column, word):  # 002-12, 003-10
     against = _OTHERWISE.get((table, column, word), _AGAINST.get((table, column)))
     changed = with_word(world, table, column, word)
     assert changed.first_difference(with_word(world, table, column, against)) is not None

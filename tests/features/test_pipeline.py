@@ -99,7 +99,7 @@ def test_an_own_column_that_is_gone_is_missing(world):
     assert len(own) == 8 and frame[own].isna().all(axis=None)
 
 
-def test_age_is_a_feature_only_on_request(world):
+def test_age_is_a_feature_only_on_request(world):  # 001-04, 004-04
     tables, journal, customers, instants, _ = world
     pipeline = fitted(journal, customers, instants, blocks=["customer"], use_age=True)
     age = pipeline.transform(journal, as_of="2026-03-02T15:20Z")["customer.age"]

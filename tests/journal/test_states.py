@@ -188,7 +188,7 @@ def arrangement(instant, *payments, **more):
     return journal(tables).as_of(instant).arrangements.iloc[0]
 
 
-def test_arrangements_fall_due_behind_and_finish():
+def test_arrangements_fall_due_behind_and_finish():  # 004-12
     assert arrangement(at("03-01 12:00"))["state"] == "active"  # its first day is not over
     assert arrangement(at("03-02 12:00"))["state"] == "behind"
     assert arrangement(at("03-08 12:00"))["n_due"] == 1

@@ -43,7 +43,7 @@ def test_many_rows_choose_trees_few_rows_a_line():
     assert few.fit_record_["learner"] == "logistic" and not few.cold_start_
 
 
-def test_held_out_rows_are_calibrated_and_beat_the_base_rate():
+def test_held_out_rows_are_calibrated_and_beat_the_base_rate():  # 004-09
     X, y = world(6000, 2)
     Xt, yt = world(6000, 3)
     p = PaymentModel().fit(X, y).predict_proba(Xt)[:, 1]
@@ -63,7 +63,7 @@ def test_later_time_validates_where_times_are_given():
     assert same.fit_record_["validation"] == "random folds"
 
 
-def test_cold_start_on_an_empty_frame_is_the_self_cure_table():
+def test_cold_start_on_an_empty_frame_is_the_self_cure_table():  # 003-30
     frame = pd.DataFrame({"dpd": [], "x": []}, dtype=float)
     model = PaymentModel(days_past_due="dpd").fit(frame, [])
     asked = pd.DataFrame({"dpd": [3.0, 20.0, 45.0, 75.0, 120.0, 400.0], "x": 0.0})
@@ -138,7 +138,7 @@ def test_threads_row_order_and_clones_do_not_change_the_result():
     assert np.array_equal(one, shuffled)
 
 
-# 004-04 and issue "Shows": AUC >= 0.77, calibration error <= 0.015 on real accounts
+# 004-09 and issue "Shows": AUC >= 0.77, calibration error <= 0.015 on real accounts
 def test_real_credit_accounts():
     folder = os.environ.get("CONTACTOPT_DATA")
     if not folder:

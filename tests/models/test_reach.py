@@ -50,7 +50,7 @@ def fitted():
     return ReachModel().fit(frame), frame, ids, truth
 
 
-def test_hours_are_found_though_good_answerers_are_called_at_ten(fitted):
+def test_hours_are_found_though_good_answerers_are_called_at_ten(fitted):  # 002-23
     model, frame, _, _ = fitted
     curve = (model.effects_["medium_hour"][0] + model.effects_["channel_hour"][0])[HOURS]
     calls = frame[frame["channel"] == "call_agent"]
@@ -60,7 +60,7 @@ def test_hours_are_found_though_good_answerers_are_called_at_ten(fitted):
     assert found > np.corrcoef(naive, CURVE[HOURS])[0, 1] + 0.1
 
 
-def test_people_are_told_apart_and_probabilities_are_right(fitted):
+def test_people_are_told_apart_and_probabilities_are_right(fitted):  # 000-07
     model, frame, ids, truth = fitted
     found = model.predict(ids, SPACE, history=frame)
     assert np.corrcoef(found.probability.ravel(), truth.ravel())[0, 1] > 0.9
@@ -72,7 +72,7 @@ def test_people_are_told_apart_and_probabilities_are_right(fitted):
     assert found.spread.mean() < 0.9 * blind.spread.mean()
 
 
-def test_best_channel_and_hour_say_what_they_rest_on(fitted):
+def test_best_channel_and_hour_say_what_they_rest_on(fitted):  # 003-26
     model, frame, ids, _ = fitted
     table = model.best_channel(ids, SPACE, history=frame)
     assert table["customer_id"].tolist() == ids.tolist()
@@ -102,7 +102,7 @@ def test_without_history_the_priors_hold():
     assert model.best_channel([], space).empty
 
 
-def test_fatigue_and_point_quality_act_with_their_prior_signs():
+def test_fatigue_and_point_quality_act_with_their_prior_signs():  # 004-03
     model = ReachModel().fit(pd.DataFrame(columns=["channel", "local_hour", "reached"]))
     space = ActionSpace.from_channels({"call_agent": [12]})
     tired = model.predict(["a"] * 2, space, touches_7d=[0, 5]).probability[:, 0]

@@ -27,7 +27,7 @@ def test_messages_reach_when_opened_sms_when_delivered():
     assert sms[:4].tolist() == [1, 1, 0, 1] and np.isnan(sms[4])
 
 
-def test_what_nobody_can_see_is_left_out():
+def test_what_nobody_can_see_is_left_out():  # 002-15
     assert np.isnan(is_reached(["letter"] * len(OUTCOMES), OUTCOMES)).all()
     assert np.isnan(is_reached(["email"], ["opened"], machine_only=[True])).all()
     assert is_reached(["call_agent"], ["promise"], machine_only=[True]) == 1

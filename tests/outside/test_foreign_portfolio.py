@@ -108,7 +108,7 @@ def test_columns_are_those_of_the_contract(line: Path, out: str) -> None:
 
 
 @pytest.mark.parametrize("out", ["plan", "cold"])
-def test_plan_and_log_hold_together(line: Path, out: str) -> None:
+def test_plan_and_log_hold_together(line: Path, out: str) -> None:  # 001-02
     plan = pd.read_parquet(line / out / "plan.parquet")
     log, actions = read(line / out, "decisions"), read(line / out, "decision_actions")
     assert len(log) == log["customer_id"].nunique() == log["decision_id"].nunique() == N

@@ -61,7 +61,7 @@ def test_who_is_not_protected_can_be_planned(ranked: Any, place: str) -> None:
 
 
 @pytest.mark.parametrize("customer", [c for place in PLACES for c in names(place)])
-def test_protected_customer_is_never_planned(ranked: Any, customer: str) -> None:
+def test_protected_customer_is_never_planned(ranked: Any, customer: str) -> None:  # 000-08
     plan, table = ranked
     place = customer.split(":")[0]
     forbidden = names(place)[customer][1]
@@ -122,7 +122,7 @@ def test_no_pack_and_refuse() -> None:
 
 
 @pytest.mark.parametrize("as_of", ["2026-06-02T05:00Z", "2026-06-02T18:00Z"])
-def test_without_a_zone_every_candidate_zone_counts(as_of: str) -> None:
+def test_without_a_zone_every_candidate_zone_counts(as_of: str) -> None:  # 002-03
     instant = pd.Timestamp(as_of)
     wide = {
         "US-TX": ("America/Chicago", "America/Denver"),

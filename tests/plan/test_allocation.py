@@ -33,7 +33,7 @@ def lp_optimum(plan) -> float:
 
 @pytest.mark.parametrize("minutes", [False, True])
 @pytest.mark.parametrize("n", [1, 7, 60, 400])
-def test_plain_plan_is_the_linear_programmes_within_its_certificate(n, minutes):
+def test_plain_plan_is_the_linear_programmes_within_its_certificate(n, minutes):  # 001-01, 003-03
     batch = make_batch(n, seed=n, minutes=minutes)
     table = capacity(n)
     if minutes:
@@ -78,6 +78,7 @@ def check_exact(plan) -> None:
             assert plan.allocation.expected_use[k] <= plan.rows.limit[k] * (1 + 1e-9)
 
 
+# 004-15
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -137,7 +138,7 @@ def test_settings_that_contradict_are_refused_with_the_share_that_works():
     check_exact(rank(batch, capacity=table, policy=policy))
 
 
-def test_nothing_worth_doing_waits_and_says_so_with_interior_probabilities():
+def test_nothing_worth_doing_waits_and_says_so_with_interior_probabilities():  # 001-05
     batch = make_batch(500, shift=-1e3)
     plan = rank(batch, capacity=capacity(500))
     assert plan.allocation.greedy.value == pytest.approx(0.0, abs=1e-6)
@@ -164,7 +165,7 @@ def test_one_and_two_threads_agree_bit_for_bit():
     np.testing.assert_array_equal(one.allocation.row_prices, two.allocation.row_prices)
 
 
-def test_prices_are_marginal_values_of_the_plain_programme():
+def test_prices_are_marginal_values_of_the_plain_programme():  # 000-22, 004-11
     n = 400
     batch = make_batch(n, seed=11)
     table = capacity(n, per_hour=False)

@@ -95,7 +95,7 @@ def test_hourless_actions_fall_on_the_day_of_as_of():
     assert (only_hours.cell[:, letter] == CLOSED).all()
 
 
-def test_a_budget_until_a_day_is_spent_at_an_even_pace():
+def test_a_budget_until_a_day_is_spent_at_an_even_pace():  # 003-07
     frame = table(("sms", "2026-06-01", "2026-06-11", 100),
                   columns=("pool", "date", "until_date", "units"))  # fmt: skip
     _, cells = cells_of(frame)

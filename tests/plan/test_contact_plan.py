@@ -141,7 +141,7 @@ def test_priority_orders_priced_value_inside_pool_and_slot(plan):
         assert ordered["priced"].is_monotonic_decreasing
 
 
-def test_further_ranks_inform_and_never_repeat_the_drawn_action(plan):
+def test_further_ranks_inform_and_never_repeat_the_drawn_action(plan):  # 000-12
     frame = plan.to_frame(k=3)
     first = frame[frame["rank"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, plan.to_frame())
@@ -259,7 +259,7 @@ def test_files_read_back_as_the_frames(plan, tmp_path):
     assert list(prices) == list(plan.rows.table.label)
 
 
-def test_batches_stand_side_by_side_and_ids_are_not_taken_twice(plan, tmp_path):
+def test_batches_stand_side_by_side_and_ids_are_not_taken_twice(plan, tmp_path):  # 003-01
     plan.write(tmp_path)
     other = rank(plan.batch, capacity=capacity(200), random_state=6)
     assert other.batch_id != plan.batch_id

@@ -40,7 +40,7 @@ def test_spread_combines_reach_and_effect_and_is_zero_without_either() -> None:
     np.testing.assert_allclose(v.spread, [[expected, 0.0]])
 
 
-def test_money_later_is_worth_less() -> None:
+def test_money_later_is_worth_less() -> None:  # 004-05
     assert discount_factor(0.10, 365) == pytest.approx(1 / 1.1)
     np.testing.assert_allclose(values(discount=0.9).lift, 0.9 * values().lift)
 

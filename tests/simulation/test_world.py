@@ -77,7 +77,7 @@ def test_empty_and_single_worlds(n_customers):
 
 
 @pytest.mark.parametrize("preset", ["early", "mid", "late", "charged_off"])
-def test_presets_stay_in_their_stage(preset):
+def test_presets_stay_in_their_stage(preset):  # 003-29
     world = World(preset, n_customers=400, random_state=1, n_days=60).run()
     portfolio = world.portfolio()
     dpd = portfolio.tables["debt_snapshots"]["days_past_due"]

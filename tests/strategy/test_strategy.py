@@ -76,6 +76,7 @@ def test_scores_do_not_depend_on_the_block_size(portfolio, as_of, fitted, block:
     assert_equal_batches(scored(10_000), scored(block))
 
 
+# 000-06, 003-06, 003-22
 def test_value_is_margin_times_lift_less_cost_and_harm(portfolio, as_of, fitted) -> None:
     b = fitted.score(portfolio, as_of=as_of)
     np.testing.assert_allclose(b.value, b.margin * b.lift - b.cost - b.harm, atol=1e-9)
@@ -193,7 +194,7 @@ def test_money_is_converted_before_anything_is_learned(portfolio, as_of) -> None
     )
 
 
-def test_own_channel_follows_rules_and_history_of_its_root(portfolio, as_of) -> None:
+def test_own_channel_follows_rules_and_history_of_its_root(portfolio, as_of) -> None:  # 003-09
     config = StrategyConfig.from_mapping(
         {**CONFIG.to_mapping(), "channels": {"rcs": {"like": "sms"}, "sms": {}}}
     )

@@ -90,7 +90,7 @@ def test_exchanged_bundle_is_refused_by_its_digest(tracking_uri: str) -> None:
         load_strategy("models:/s@champion", tracking_uri=tracking_uri)
 
 
-def test_promote_and_roll_back_walk_the_history(tracking_uri: str) -> None:
+def test_promote_and_roll_back_walk_the_history(tracking_uri: str) -> None:  # 002-21
     for level in (0.1, 0.2, 0.3):
         log_strategy(FakeStrategy(level), registered_name="s", tracking_uri=tracking_uri)
 

@@ -15,6 +15,7 @@ from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
 from contactopt.cli.rollback import rollback
 from contactopt.cli.simulate import simulate
+from contactopt.cli.timeline import timeline
 from contactopt.cli.validate import validate
 from contactopt.errors import ContactoptError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     # its traces print local variables: customers' rows
     pretty_exceptions_enable=False,
 )
-for verb in (demo, simulate, validate, fit, rank, promote, rollback):
+for verb in (demo, simulate, validate, fit, rank, timeline, promote, rollback):
     app.command()(verb)
 
 

@@ -18,12 +18,12 @@ from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import DAY_US
 
-__all__ = ["evaluate"]
+__all__ = ["LOOK_AHEAD_DAYS", "evaluate"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 #: how far ahead the next open hour is looked for, beyond the last release
-_LOOK_AHEAD_DAYS = 16
+LOOK_AHEAD_DAYS = 16
 _FARTHEST_DAYS = 400
 
 
@@ -216,7 +216,7 @@ def _lawful_from(block: Block, found: Denials, allowed: Bools, open_row: Bools) 
     if blocked.any():
         begin = block.window.begin_us
         latest = int(np.max(found.release[blocked], initial=NEVER))
-        days = _LOOK_AHEAD_DAYS + max(0, (latest - begin) // DAY_US + 1 if latest > begin else 0)
+        days = LOOK_AHEAD_DAYS + max(0, (latest - begin) // DAY_US + 1 if latest > begin else 0)
         _fill(block, found, blocked, min(int(days), _FARTHEST_DAYS), out)
     return np.where((out == INDEFINITE) | allowed, NO_INSTANT, out)
 

@@ -6,9 +6,12 @@ the raw value was null or unreadable, with a mask per fault. It never raises for
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +23,14 @@ __all__ = ["STRING", "Cast", "cast_column", "empty_column", "says_nothing"]
 
 STRING = pd.StringDtype(na_value=np.nan)
 UTC_US = pd.DatetimeTZDtype(unit="us", tz="UTC")
-_OFFSET = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+#: a whole date, alone or with a time of day; `2026-05`, `now` and `today` are none
+_WHOLE = r"\d{4}-?\d{2}-?\d{2}(?:[Tt ]\d{2}.*)?"
+_OFFSET = r"[Tt ]\d{2}.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 #: floats above this do not hold every whole number: an id read as float has lost digits
 _EXACT = 2.0**53
+
+#: what may stand for an instant or a day in a column of mixed objects, beside text
+_MOMENTS = (dt.date, np.datetime64)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -120,7 +128,7 @@ def _texts(raw: pd.Series) -> Cast:
         cast.fault("not an id (fraction, or digits lost)", ~whole & ~np.isnan(number))
         values = pd.Series(np.where(whole, number, 0).astype(np.int64)).astype(STRING)
         values = values.mask(~whole)
-    elif ptypes.infer_dtype(raw, skipna=True) == "string":
+    elif ptypes.infer_dtype(raw, skipna=True) == "string" and _writable(raw):
         values = raw.astype(STRING)
     else:
         values = raw.map(_one_text).astype(STRING)
@@ -129,17 +137,36 @@ def _texts(raw: pd.Series) -> Cast:
     return cast
 
 
+def _writable(raw: pd.Series) -> bool:
+    """Return whether all text of a column is text: half a character pair is none."""
+    try:
+        raw.astype(STRING)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _one_text(value: Any) -> str | None:
     """Write one value of a mixed column as text; None where it is none."""
-    if isinstance(value, bool | np.bool_ | bytes | list | dict | tuple):
+    if isinstance(value, str):
+        plain = str.__str__(value)  # of a member of an enumeration: its value
+        return plain if _encodable(plain) else None
+    if isinstance(value, bool | np.bool_):
         return None
-    if isinstance(value, float | np.floating):
-        exact = np.isfinite(value) and value == np.floor(value) and abs(value) < _EXACT
-        return str(int(value)) if exact else None
-    if isinstance(value, str | int | np.integer):
+    if isinstance(value, int | np.integer):
         return str(value)
-    # an object with a text of its own: UUID, Decimal
-    return None if pd.isna(value) else str(value)
+    if isinstance(value, float | np.floating | Decimal):
+        exact = np.isfinite(value) and value == int(value) and abs(value) < _EXACT
+        return str(int(value)) if exact else None
+    return str(value) if isinstance(value, UUID) else None
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _numbers(raw: pd.Series) -> Cast:
@@ -189,16 +216,13 @@ def _json(raw: pd.Series) -> Cast:
 
 
 def _one_json(value: Any) -> str | None:
-    if isinstance(value, dict):
-        value = {k: v for k, v in value.items() if v is not None}
-        return json.dumps(value, sort_keys=True, default=str)
-    if not isinstance(value, str):
-        return None
     try:
-        read = json.loads(value)
-    except ValueError:
+        if isinstance(value, dict):
+            value = json.dumps({k: v for k, v in value.items() if v is not None}, default=str)
+        read = json.loads(value) if isinstance(value, str) else None
+        return json.dumps(read, sort_keys=True) if isinstance(read, dict) else None
+    except (ValueError, TypeError, RecursionError):
         return None
-    return json.dumps(read, sort_keys=True) if isinstance(read, dict) else None
 
 
 def _instants(raw: pd.Series) -> Cast:
@@ -263,22 +287,29 @@ def _arrow_zoned(raw: pd.Series) -> bool:
 
 def _parsed(raw: pd.Series) -> Cast:
     """Parse text, date and datetime objects as UTC; `plain_date` marks those without a zone."""
-    null = np.asarray(raw.isna())
-    if ptypes.infer_dtype(raw, skipna=True) in ("string", "empty"):
-        text = raw.astype(STRING).str.strip()
-        null = null | np.asarray((text == "").fillna(False))
-        naive = ~np.asarray(text.str.contains(_OFFSET, regex=True).fillna(False), bool)
-        # a bare date ends in -dd, which looks like an offset of hours
-        naive |= np.asarray(text.str.fullmatch(r"\d{4}-\d{2}-\d{2}").fillna(False), bool)
-        values = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
-    else:
-        zoned = raw.map(lambda v: getattr(v, "tzinfo", None) is not None)
-        text_like = raw.map(lambda v: isinstance(v, str))
-        zoned |= text_like & raw.where(text_like).str.contains(_OFFSET, regex=True).eq(True)
-        number = raw.map(lambda v: isinstance(v, int | float | bool) and not pd.isna(v))
-        naive = ~np.asarray(zoned, bool)
-        values = pd.to_datetime(raw.mask(number), errors="coerce", utc=True)
-    values = values.dt.as_unit("us")
-    cast = Cast(values, plain_date=naive & ~null)
+    if ptypes.infer_dtype(raw, skipna=True) in ("string", "empty") and _writable(raw):
+        return _parsed_text(raw)
+    is_text = np.asarray(raw.map(lambda v: isinstance(v, str)), bool)
+    cast = _parsed_text(raw.where(is_text).map(_one_text))
+    assert cast.plain_date is not None
+    moment = np.asarray(raw.map(lambda v: isinstance(v, _MOMENTS) and not pd.isna(v)), bool)
+    zoned = np.asarray(raw.map(lambda v: getattr(v, "tzinfo", None) is not None), bool)
+    read = pd.to_datetime(raw.where(moment), errors="coerce", utc=True).dt.as_unit("us")
+    values = cast.values.where(~moment, read)
+    null = np.asarray(raw.isna()) | (is_text & np.asarray(cast.values.isna()) & ~cast.plain_date)
+    bad = np.zeros(len(raw), bool) if not cast.bad else np.any(list(cast.bad.values()), axis=0)
+    found = Cast(values, plain_date=cast.plain_date | (moment & ~zoned))
+    unread = np.asarray(values.isna()) & ~null
+    found.fault("not an instant or day", unread | bad)
+    return found
+
+
+def _parsed_text(raw: pd.Series) -> Cast:
+    text = raw.astype(STRING).str.strip()
+    null = np.asarray(raw.isna()) | np.asarray((text == "").fillna(False))
+    whole = np.asarray(text.str.fullmatch(_WHOLE).fillna(False), bool)
+    naive = ~np.asarray(text.str.contains(_OFFSET, regex=True).fillna(False), bool)
+    values = pd.to_datetime(text.where(whole), errors="coerce", utc=True, format="ISO8601")
+    cast = Cast(values.dt.as_unit("us"), plain_date=naive & ~null)
     cast.fault("not an instant or day", np.asarray(values.isna()) & ~null)
     return cast

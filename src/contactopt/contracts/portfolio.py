@@ -13,6 +13,7 @@ import pandas as pd
 
 from contactopt.contracts.arrow_tables import returning_memory
 from contactopt.contracts.capacity import read_capacity
+from contactopt.contracts.completeness import read_complete_to
 from contactopt.contracts.content_hash import content_hash
 from contactopt.contracts.faults import Fault
 from contactopt.contracts.folder import read_folder, write_folder
@@ -23,6 +24,7 @@ from contactopt.contracts.tables import TABLES
 from contactopt.errors import ContractError, sample_ids
 
 if TYPE_CHECKING:
+    import contactopt
     from contactopt.contracts.needs import StrategyNeeds
     from contactopt.contracts.report import ValidationReport
 
@@ -181,7 +183,7 @@ class Portfolio:
         found_before: list[Fault] | None = None,
         progress: bool = False,
     ) -> Portfolio:
-        instants, more = _complete_to(complete_to)
+        instants, more = read_complete_to(complete_to)
         # the list itself: reading the tables may yet add to it
         before = [] if found_before is None else found_before
         before += more
@@ -341,6 +343,19 @@ class Portfolio:
 
         return validation_report(self, config, as_of)
 
+    def timeline(
+        self, customer_id: object, as_of: str | pd.Timestamp, config: Any = None
+    ) -> contactopt.Timeline:
+        """Tell the whole conversation with a customer, as it was known at an instant.
+
+        See `contactopt.timeline`.
+        """
+        # the journal makes timelines and stands above this room, so it is not imported here: the
+        # package loads it by its public name when it is first asked for
+        import contactopt
+
+        return contactopt.timeline(self, customer_id, as_of, config)
+
     @property
     def faults(self) -> tuple[Fault, ...]:
         """Return the faults that loading found and the allowed share let pass."""
@@ -370,23 +385,3 @@ class Portfolio:
         held = f", {out} customers in quarantine" if out else ""
         counts = ", ".join(f"{k:,} {name}" for name, k in n.items())
         return f"Portfolio({self.n_customers:,} customers, {counts}{held})"
-
-
-def _complete_to(given: Mapping[str, Any]) -> tuple[dict[str, pd.Timestamp], list[Fault]]:
-    """Read instants of completeness; faults name the table only."""
-    instants: dict[str, pd.Timestamp] = {}
-    faults: list[Fault] = []
-    for table, value in given.items():
-        if table not in TABLES:
-            faults.append(Fault(str(table), "", "unknown table", detail="named by complete_to"))
-            continue
-        try:
-            when = pd.Timestamp(value)
-        except (ValueError, TypeError):
-            when = pd.NaT
-        if not isinstance(when, pd.Timestamp) or when.tzinfo is None:
-            detail = "complete_to needs an instant with a time zone"
-            faults.append(Fault(str(table), "", "naive or unreadable instant", detail=detail))
-            continue
-        instants[str(table)] = when.tz_convert("UTC").as_unit("us")
-    return instants, faults

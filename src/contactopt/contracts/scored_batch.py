@@ -87,7 +87,8 @@ class ScoredBatch:
     segment : object array, shape (n,), or None
     max_attempts : int array, shape (m,), or None
     meta : dict
-        Versions and hashes of what made the batch (rules_version, content hashes, ...).
+        Versions and hashes of what made the batch (rules_version, content hashes, ...), and the
+        texts of the rules in force, where they are known (``rules``).
     offer : int16 array, shape (n, m), or None
         Index into ``offer_ids``, -1 where none.
     offer_ids : tuple of str
@@ -148,7 +149,7 @@ class ScoredBatch:
     language: npt.NDArray[np.object_] | None = None
     segment: npt.NDArray[np.object_] | None = None
     max_attempts: npt.NDArray[np.int64] | None = None
-    meta: dict[str, str] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
     offer: npt.NDArray[np.int16] | None = None
     offer_ids: tuple[str, ...] = ()
 

@@ -28,7 +28,7 @@ from contactopt.journal.kernels import NEVER, latest_by_time, sum_since
 from contactopt.journal.local_time import local_day
 from contactopt.journal.payments import PaymentLog
 
-__all__ = ["STAGES", "DebtLog", "DebtStates", "debt_frame"]
+__all__ = ["STAGES", "DebtLog", "DebtStates", "debt_frame", "stage_codes"]
 
 STAGES = ("current", "early", "mid", "late", "charged_off", "unknown")
 #: statuses under which nothing is collected any more
@@ -215,7 +215,7 @@ class DebtLog:
             paid_since_snapshot=covered,
             charged_off=charged_off,
             ended=ended,
-            stage=_stage(dpd, charged_off),
+            stage=stage_codes(dpd, charged_off),
         )
 
 
@@ -238,7 +238,8 @@ def _days_past_due(
     return np.where(has, from_snapshot, from_debt)
 
 
-def _stage(dpd: Floats, charged_off: Any) -> Ints:
+def stage_codes(dpd: Floats, charged_off: Any) -> Ints:
+    """Return positions in `STAGES` by days past due; charged off goes before them."""
     # 30, 90 and 180 days are the usual limits of early, middle and late arrears; open-end credit
     # is charged off at 180 days in the United States
     stage = np.searchsorted([0.5, 30.5, 90.5, 180.5], dpd).astype(np.int64)

@@ -2,8 +2,18 @@
 
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.draw import DrawTree, draw
-from contactopt.plan.log_reader import read_decisions
+from contactopt.plan.log_reader import DecisionLog, read_decisions
 from contactopt.plan.ranking import rank
+from contactopt.plan.replay_report import ReplayReport
 from contactopt.plan.why import Why
 
-__all__ = ["ContactPlan", "DrawTree", "Why", "draw", "rank", "read_decisions"]
+__all__ = [
+    "ContactPlan",
+    "DecisionLog",
+    "DrawTree",
+    "ReplayReport",
+    "Why",
+    "draw",
+    "rank",
+    "read_decisions",
+]

@@ -17,9 +17,36 @@ from contactopt.plan.problem import Problem
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import SOFTMAX, UNIT, final_pass
 
-__all__ = ["Allocation", "allocate"]
+__all__ = ["Allocation", "Rounding", "allocate"]
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What made the integers from the values, beside the cell prices: kept for the log.
+
+    Parameters
+    ----------
+    method : int
+        Code of the compiled exploration kernel.
+    tau : float
+        Weight of the regulariser in that kernel, positive also where the plan does not explore.
+    floor : float
+    least : int
+        Smallest integer of an eligible arm.
+    factor : float array, shape (n_cells + 1,)
+        What of the floor is left in each cell.
+    shrink : float array, shape (n_cells + 1,)
+        What of the probability is left in each cell, where a row would have been exceeded.
+    """
+
+    method: int
+    tau: float
+    floor: float
+    least: int
+    factor: Floats
+    shrink: Floats
 
 
 @dataclass(frozen=True)
@@ -43,6 +70,7 @@ class Allocation:
         Units by row, from the integers.
     passes : int
     notes : tuple of str
+    rounding : Rounding
     """
 
     probabilities: npt.NDArray[np.int64]
@@ -57,6 +85,7 @@ class Allocation:
     expected_use: Floats
     passes: int
     notes: tuple[str, ...]
+    rounding: Rounding
 
 
 def allocate(
@@ -105,7 +134,7 @@ def allocate(
         passes = first.passes + solver.passes
     solver = Solver(aside.problem)
     cell_prices = solver.cell_prices(prices)
-    whole, value, use = _integers(method, tau, aside, cell_prices, n_actions, least)
+    whole, value, use, rounding = _integers(method, tau, aside, cell_prices, n_actions, least)
     _check_minimum(problem, use)
     return Allocation(
         probabilities=whole,
@@ -120,6 +149,7 @@ def allocate(
         expected_use=use,
         passes=passes,
         notes=notes,
+        rounding=rounding,
     )
 
 
@@ -151,7 +181,8 @@ def _integers(method: int, tau: float, aside: SetAside, price: Floats, m: int, l
             least = least if attempt < 20 else 0
             part = min(rows.target[k] / max(row_use[k], 1e-300), 1.0) * (1 - 1e-9)
             shrink[:-1][cover[k]] *= part
-    return whole, float(value), row_use
+    made = Rounding(method, float(tau), aside.floor, least, aside.factor, shrink)
+    return whole, float(value), row_use, made
 
 
 def _check_minimum(problem: Problem, use: Floats) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,15 @@ from contactopt.plan.capacity_rows import CLOSED, CellMap
 from contactopt.plan.problem import Rows
 from contactopt.policy import ContactPolicy
 
-__all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "ContactPlan"]
+if TYPE_CHECKING:
+    from contactopt.plan.batch_record import BatchFacts
+    from contactopt.plan.plots import PlanPlots
 
-#: reasons that the plan adds to those of the rules
+__all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "NOT_ALLOWED", "ContactPlan"]
+
+#: reasons that the plan adds to those of the rules; the last: blocked by scores that name none
 CAPACITY_CLOSED, CONTROL_GROUP = "capacity.closed", "plan.control_group"
+NOT_ALLOWED = "scores.not_allowed"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -52,6 +58,8 @@ class ContactPlan:
     capacity : DataFrame
         Capacity table in force.
     random_state : int
+    pool_zones : mapping of str to str
+        IANA zone of every pool of the batch; UTC where the strategy names none.
     """
 
     batch: ScoredBatch
@@ -66,6 +74,7 @@ class ContactPlan:
     policy_version: str
     capacity: pd.DataFrame
     random_state: int
+    pool_zones: Mapping[str, str] = field(default_factory=dict)
 
     # ---- what the frames are made of ---------------------------------------------------------
 
@@ -107,7 +116,8 @@ class ContactPlan:
         allowed = self.batch.allowed[rows]
         codes[allowed & (self.cells.cell[rows] == CLOSED)] = len(sets)
         codes[allowed & self.control[rows, None]] = len(sets) + 1
-        return codes, [*sets, CAPACITY_CLOSED, CONTROL_GROUP]
+        codes[~allowed & (codes == 0)] = len(sets) + 2
+        return codes, [*sets, CAPACITY_CLOSED, CONTROL_GROUP, NOT_ALLOWED]
 
     @cached_property
     def content_hash(self) -> str:
@@ -168,9 +178,16 @@ class ContactPlan:
 
     def batches(self) -> pd.DataFrame:
         """Return the batch's own row: prices, tau, seeds, capacity, hashes, versions."""
-        from contactopt.plan.frames import batch_row
+        from contactopt.plan.batch_record import batch_row
 
         return batch_row(self)
+
+    @cached_property
+    def facts(self) -> BatchFacts:
+        """What was in force for the whole batch, as the log keeps it."""
+        from contactopt.plan.batch_record import facts_of_plan
+
+        return facts_of_plan(self)
 
     @cached_property
     def shadow_prices(self) -> pd.DataFrame:
@@ -197,6 +214,7 @@ class ContactPlan:
         ConfigError
             If the customer is not in the batch.
         """
+        from contactopt.plan.frames import action_rows, decision_rows
         from contactopt.plan.why import Why
 
         ids = self.batch.customer_ids
@@ -207,13 +225,59 @@ class ContactPlan:
                 hint="quarantined customers and those without a debt are not planned; "
                 "plan.batch.customer_ids lists who is",
             )
-        return Why(self, at)
+        decision = decision_rows(self, at, at + 1).iloc[0].to_dict()
+        return Why(decision, action_rows(self, at, at + 1), self.facts)
 
     def summary(self) -> dict[str, object]:
         """Return the plan in figures, JSON-ready."""
         from contactopt.plan.summary import summarise
 
         return summarise(self)
+
+    @property
+    def plot(self) -> PlanPlots:
+        """Charts, each with its data: load_by_hour, value_by_channel, probability, ..."""
+        from contactopt.plan.plots import PlanPlots
+
+        return PlanPlots(self)
+
+    def to_html(self, path: str | Path | None = None, *, n_rows: int = 10) -> str:
+        """Return one page that explains the plan to a manager and an auditor.
+
+        See `contactopt.plan.page.page_html`; ``path`` is written whole or not at all.
+        """
+        from contactopt.plan.page import write_page
+
+        return write_page(self, path, n_rows=n_rows)
+
+    def to_csv(
+        self,
+        path: str | Path | None = None,
+        pool: str | None = None,
+        *,
+        zone: str = "customer",
+        columns: Mapping[str, str] | None = None,
+        separator: str = ",",
+        encoding: str = "utf-8",
+        formulas: str = "quote",
+    ) -> str | None:
+        """Return or write what a dialler, CRM or messaging gateway needs to execute a pool.
+
+        See `contactopt.plan.dispatch.dispatch_csv`; text without a path.
+        """
+        from contactopt.plan.dispatch import dispatch_csv
+
+        return dispatch_csv(
+            self.to_frame(),
+            path,
+            pool=pool,
+            pools=self.pool_zones,
+            zone=zone,
+            columns=columns,
+            separator=separator,
+            encoding=encoding,
+            formulas=formulas,
+        )
 
     def write(self, folder: str | Path) -> Path:
         """Write plan and log; see `contactopt.plan.writer.write_plan`."""

@@ -9,14 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.vocabulary import WAIT
+from contactopt.plan.capacity_rows import CLOSED
 from contactopt.policy.kernels import UNIT
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
 
-__all__ = ["action_rows", "batch_row", "decision_rows", "plan_rows"]
+__all__ = ["LOG_EXTRAS", "action_rows", "decision_rows", "instants", "plan_rows", "texts"]
 
 Ints = npt.NDArray[np.int64]
+
+#: what considered actions carry beyond the contract: for `why` in words and for the replay
+LOG_EXTRAS = ("margin", "usage", "cell", "time_zone")
 
 
 def take(names: Any, index: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
@@ -43,7 +47,16 @@ def hours(plan: ContactPlan, arm: Ints) -> pd.Series:
 
 
 def _words(codes: npt.NDArray[Any], words: list[str]) -> Any:
+    if len(set(words)) < len(words):  # scores from elsewhere may use our words for reasons
+        first = {word: k for k, word in reversed(list(enumerate(words)))}
+        codes = np.array([first[word] for word in words])[codes]
+        words = [w if first[w] == k else f"{w} {k}" for k, w in enumerate(words)]
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(words, dtype="str")))
+
+
+def _zones(zones: npt.NDArray[np.object_], times: int) -> Any:
+    codes, names = pd.factorize(pd.Series(zones, dtype=object))  # null: no zone is known
+    return _words(np.repeat(codes, times), [str(name) for name in names])
 
 
 def _repeat(value: object, n: int) -> pd.Series:
@@ -76,7 +89,9 @@ def plan_rows(plan: ContactPlan, k: int) -> pd.DataFrame:
         "contact_point_id": texts(take(batch.contact_point_ids, batch.contact_point[at])),
         "template_id": texts(take(batch.template_ids, batch.template[at])),
         "language": _optional(batch.language, row),
-        "offer_id": _repeat(None, n),
+        "offer_id": _repeat(None, n)
+        if batch.offer is None
+        else texts(take(batch.offer_ids, batch.offer[at])),
         "debt_id": texts(take(batch.debt_ids, debt)),
         "debt_ids": _repeat(None, n)
         if batch.other_debts is None
@@ -154,11 +169,11 @@ def _priority(
     return pd.Series(priority, dtype="Int64").mask(priority == 0)
 
 
-def decision_rows(plan: ContactPlan) -> pd.DataFrame:
-    """Return one row per customer, `wait` included."""
-    batch = plan.batch
-    n, m = len(batch.customer_ids), len(batch.actions)
-    row, arm = np.arange(n), plan.drawn
+def decision_rows(plan: ContactPlan, first: int = 0, last: int | None = None) -> pd.DataFrame:
+    """Return one row per customer ``first`` to ``last`` (exclusive), `wait` included."""
+    batch, m = plan.batch, len(plan.batch.actions)
+    row = np.arange(len(batch.customer_ids))[first:last]
+    n, arm = len(row), plan.drawn[row]
     acts = arm < m
     safe = (row[acts], arm[acts])
 
@@ -171,20 +186,22 @@ def decision_rows(plan: ContactPlan) -> pd.DataFrame:
     nowhere = np.iinfo(np.int64).min
     return pd.DataFrame(
         {
-            "decision_id": texts(plan.decision_id),
+            "decision_id": texts(plan.decision_id[row]),
             "batch_id": _repeat(plan.batch_id, n),
             "decided_at": _instant(plan, n),
-            "customer_id": texts(batch.customer_ids),
+            "customer_id": texts(batch.customer_ids[row]),
             "action_id": texts(take((*batch.actions.action_ids, WAIT), arm)),
             "channel": texts(take((*batch.actions.channels, WAIT), channel)),
             "slot_start": instants(of(batch.slot_start, nowhere)),
             "slot_local_hour": hours(plan, arm),
             "template_id": texts(take(batch.template_ids, of(batch.template, -1))),
-            "offer_id": _repeat(None, n),
+            "offer_id": _repeat(None, n)
+            if batch.offer is None
+            else texts(take(batch.offer_ids, of(batch.offer, -1))),
             "debt_id": texts(take(batch.debt_ids, of(batch.debt, -1))),
             "propensity": plan.allocation.probabilities[row, arm] / UNIT,
-            "n_eligible": plan.n_eligible(),
-            "holdout": plan.control,
+            "n_eligible": plan.eligible(row).sum(axis=1).astype(np.int64),
+            "holdout": plan.control[row],
             "dispatch_status": texts(take(("pending",), np.where(acts, 0, -1))),
             "dispatched_at": instants(np.full(n, nowhere)),
             "policy_version": _repeat(plan.policy_version, n),
@@ -194,14 +211,20 @@ def decision_rows(plan: ContactPlan) -> pd.DataFrame:
 
 
 def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
-    """Return one row per considered action (`wait` too) of customers ``first`` to ``last``."""
+    """Return one row per considered action (`wait` too) of customers ``first`` to ``last``.
+
+    Columns of the contract, then `LOG_EXTRAS`: the margin in value = margin x lift - cost - harm,
+    the units the action takes of its pool and the cell of capacity it falls on (-1: closed), and
+    the zone of the customer's local hours.
+    """
     batch = plan.batch
     rows = np.arange(first, min(last, len(batch.customer_ids)))
     n, m = len(rows), len(batch.actions)
     s = slice(first, first + n)
     reasons, sets = plan.reason_codes(rows)
 
-    def flat(array: npt.NDArray[Any], wait: float | int = 0.0) -> npt.NDArray[Any]:
+    def flat(array: npt.NDArray[Any], wait: float | int = 0) -> npt.NDArray[Any]:
+        # as wide as the arithmetic is, so that logged parts add up as the live ones do
         wide = np.float64 if array.dtype.kind == "f" else array.dtype
         out = np.empty((n, m + 1), dtype=wide)
         out[:, :m], out[:, m] = array, wait
@@ -230,36 +253,9 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
             "harm": flat(batch.harm[s]),
             "reasons": _words(flat(reasons, 0), sets),
             "lawful_from": instants(flat(batch.lawful_from[s], np.iinfo(np.int64).min)),
-        }
-    )
-
-
-def batch_row(plan: ContactPlan) -> pd.DataFrame:
-    """Return the batch's own row: prices, tau, capacity, seeds, hashes and versions."""
-    import json
-
-    from contactopt.plan.identity import table_hash
-
-    row = plan.allocation
-    prices = dict(zip(plan.rows.table.label, map(float, row.row_prices), strict=True))
-    return pd.DataFrame(
-        {
-            "batch_id": texts([plan.batch_id]),
-            "as_of": _instant(plan, 1),
-            "prices": texts([json.dumps(prices)]),
-            "tau": [row.tau],
-            "floor": [row.floor],
-            "random_state": np.array([plan.random_state], dtype=np.int64),
-            "capacity": texts([plan.capacity.to_json(orient="records")]),
-            "capacity_hash": texts([table_hash(plan.capacity)]),
-            "portfolio_hash": texts([plan.batch.meta.get("portfolio_hash")]),
-            "policy": texts([json.dumps(plan.policy.to_state(), sort_keys=True)]),
-            "policy_version": texts([plan.policy_version]),
-            "rules_version": texts([plan.rules_version]),
-            "meta": texts([json.dumps(plan.batch.meta, sort_keys=True)]),
-            "n_customers": np.array([len(plan.drawn)], dtype=np.int64),
-            "expected_value": [row.value],
-            "greedy_bound": [row.greedy.bound],
-            "content_hash": texts([plan.content_hash]),
+            "margin": flat(batch.margin[s]),
+            "usage": flat(batch.usage[s]),
+            "cell": flat(plan.cells.cell[s], CLOSED),
+            "time_zone": _zones(batch.time_zone[s], m + 1),
         }
     )

@@ -124,6 +124,7 @@ def rank(
         policy_version=version,
         capacity=table,
         random_state=random_state,
+        pool_zones={p: pools[p].time_zone if p in pools else "UTC" for p in batch.pools},
     )
 
 

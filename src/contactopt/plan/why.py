@@ -1,99 +1,218 @@
-"""Why a customer got this decision: every action with its probability, value, price and reasons."""
+"""Why a customer got this decision: every action with its probability, value, price and reasons.
+
+A plan in memory and a log read back years later are explained by the same class, from the same
+three things: the decision's row, its considered actions, and what was in force for the batch.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from contactopt.contracts.scored_batch import NO_INSTANT
+from contactopt.contracts.batch_columns import NOT_SCORED, REASON_SEPARATOR
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.plan.frames import instants
-from contactopt.policy.kernels import UNIT
+from contactopt.plan.batch_record import BatchFacts
+from contactopt.plan.contact_plan import CAPACITY_CLOSED, CONTROL_GROUP, NOT_ALLOWED
 
-if TYPE_CHECKING:
-    from contactopt.plan.contact_plan import ContactPlan
+__all__ = ["Why", "value_parts"]
 
-__all__ = ["Why"]
+#: reasons that no rule pack explains: what each says, and what must change
+_OURS = {
+    CAPACITY_CLOSED: (
+        "No unit of the action's pool is open at that hour.",
+        "no rule denies it: until its pool has units at that hour",
+    ),
+    CONTROL_GROUP: (
+        "The customer belongs to the control group, which is never contacted.",
+        "no rule denies it: the control group waits for whole periods, so that the lift can be "
+        "measured",
+    ),
+    NOT_ALLOWED: (
+        "The scores that were handed in block the action and name no reason.",
+        "until the scores that are handed in allow it",
+    ),
+    NOT_SCORED: (
+        "The scores that were handed in do not list the action.",
+        "until the scores that are handed in list it",
+    ),
+}
+#: how far logged parts may be from the value they make up
+_ADDS_UP = 1e-9
 
 
 class Why:
-    """The explanation of one decision; made by `ContactPlan.why`.
+    """The explanation of one decision; made by `ContactPlan.why` and `DecisionLog.why`.
 
     Parameters
     ----------
-    plan : ContactPlan
-    row : int
-        Position of the customer in the batch.
+    decision : mapping
+        The decision's row of the decisions table.
+    actions : DataFrame
+        Its considered actions, `wait` last.
+    facts : BatchFacts
+        What was in force for the batch.
     """
 
-    def __init__(self, plan: ContactPlan, row: int) -> None:
-        self.customer_id = str(plan.batch.customer_ids[row])
-        self.decision_id = str(plan.decision_id[row])
-        self.control = bool(plan.control[row])
-        self.currency = plan.batch.currency
-        self._plan = plan
-        self._row = row
+    def __init__(
+        self, decision: Mapping[str, Any], actions: pd.DataFrame, facts: BatchFacts
+    ) -> None:
+        self.decision, self.facts = dict(decision), facts
+        self.customer_id = str(decision["customer_id"])
+        self.decision_id = str(decision["decision_id"])
+        self.batch_id = str(decision["batch_id"])
+        self.decided_at = pd.Timestamp(decision["decided_at"])
+        self.action_id = str(decision["action_id"])
+        self.channel = str(decision["channel"])
+        self.propensity = float(decision["propensity"])
+        self.n_eligible = int(decision["n_eligible"])
+        self.control = bool(decision["holdout"])
+        self.currency = facts.currency
+        self._actions = actions
 
-    @property
-    def action_id(self) -> str:
-        """The drawn action."""
-        return str((*self._plan.batch.actions.action_ids, WAIT)[self._plan.drawn[self._row]])
-
-    @property
-    def propensity(self) -> float:
-        """The exact probability with which it was drawn."""
-        column = self._plan.drawn[self._row]
-        return float(self._plan.allocation.probabilities[self._row, column] / UNIT)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one line per action, most probable first, blocked ones last.
-
-        ``value = margin x lift - cost - harm``; ``priced_value = value - price``, the price being
-        what the action's capacity is worth to others.
-        """
-        plan, i = self._plan, self._row
-        b = plan.batch
-        rows = np.array([i])
-        codes, sets = plan.reason_codes(rows)
-        priced = plan.priced_value(rows)[0]
-
-        def and_wait(values: np.ndarray) -> np.ndarray:
-            return np.append(np.asarray(values, dtype=float), 0.0)
-
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        raw = self._actions.reset_index(drop=True)
+        action, facts = raw["action_id"].astype(object), self.facts
+        reasons = raw["reasons"].astype(object).fillna("").astype(str)
+        lawful = raw["lawful_from"]
+        parts = value_parts(raw, facts)
         frame = pd.DataFrame(
             {
-                "action_id": [*b.actions.action_ids, WAIT],
-                "drawn": np.arange(len(b.actions) + 1) == plan.drawn[i],
-                "probability": plan.allocation.probabilities[i] / UNIT,
-                "p_reach": and_wait(b.p_reach[i]),
-                "margin_x_lift": and_wait(b.margin[i] * b.lift[i]),
-                "cost": and_wait(b.cost[i]),
-                "harm": and_wait(b.harm[i]),
-                "value": and_wait(b.value[i]),
-                "spread": and_wait(b.spread[i]),
-                "price": and_wait(b.value[i] - priced),
-                "priced_value": and_wait(priced),
-                "reasons": [*(sets[c] for c in codes[0]), ""],
-                "lawful_from": instants(np.append(b.lawful_from[i], NO_INSTANT)),
+                "action_id": action.astype("str"),
+                "channel": pd.Series(
+                    [facts.channels.get(a, (None, None))[0] for a in action], dtype="str"
+                ).mask(action == WAIT, WAIT),
+                "drawn": (action == self.action_id).to_numpy(),
+                "probability": raw["probability"],
+                **{name: raw[name] for name in ("p_reach", "p_pay", "p_pay_wait", "amount")},
+                "lift": raw["lift"],
+                **parts,
+                "spread": raw["spread"],
+                "reasons": reasons.astype("str"),
+                "lawful_from": lawful,
+                "until": pd.Series(
+                    [
+                        _until(r, known, facts) if r else ""
+                        for r, known in zip(reasons, lawful.notna(), strict=True)
+                    ],
+                    dtype="str",
+                ),
             }
         )
         order = np.lexsort((-frame["priced_value"], -frame["probability"]))
         return frame.iloc[order].reset_index(drop=True)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one line per action, most probable first, blocked ones last.
+
+        ``value = margin_x_lift - cost - harm`` and ``priced_value = value - price``, the price
+        being what the action's capacity is worth to others; money in ``currency``. A blocked
+        action has ``reasons`` (rule ids joined by `|`) and either ``lawful_from`` or, where no
+        instant can be given, ``until``: what must change, in words.
+        """
+        return self._table.copy()
+
+    def rule(self, rule_id: str) -> dict[str, Any]:
+        """Return summary and citation of a reason, as they stood on the day of the decision."""
+        if rule_id in self.facts.rules:
+            return dict(self.facts.rules[rule_id])
+        known = _OURS.get(rule_id, ("", ""))[0]
+        return {"summary": known, "citation": "", "kind": "", "ends": None}
+
+    @property
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Every reason that blocks some action of this customer, with its words."""
+        named = {r for text in self._table["reasons"] for r in text.split(REASON_SEPARATOR) if r}
+        return {rule_id: self.rule(rule_id) for rule_id in sorted(named)}
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """The line of the drawn action."""
+        line = self._table[self._table["drawn"]]
+        return {str(k): v for k, v in line.iloc[0].items()}
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The line of the open action (or `wait`) with the best priced value."""
+        is_open = self._table[self._table["reasons"] == ""]
+        line = is_open.loc[is_open["priced_value"].idxmax()]
+        return {str(k): v for k, v in line.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as plain values, JSON-ready: absent numbers are None."""
+        from contactopt.plan.why_words import why_dict
+
+        return why_dict(self)
+
     def __repr__(self) -> str:
-        shown = self.to_frame()
-        kept = shown[shown["probability"] > 0].head(8)
-        columns = ["action_id", "probability", "value", "cost", "harm", "price", "priced_value"]
-        blocked = shown.loc[shown["reasons"] != "", "reasons"].value_counts(sort=False)
-        lines = [
-            f"{self.customer_id}: {self.action_id}, drawn with probability {self.propensity:.4g}"
-            + (" (control group: only waits)" if self.control else ""),
-            kept[columns].to_string(index=False, float_format="{:,.4g}".format),
-        ]
-        lines += [f"blocked: {k} action(s) by {why}" for why, k in sorted(blocked.items())]
-        return "\n".join(lines)
+        from contactopt.plan.why_words import why_text
+
+        return why_text(self)
 
     def _repr_html_(self) -> str:
-        return self.to_frame().to_html(index=False, float_format="{:,.4g}".format)
+        from contactopt.plan.why_words import why_html
+
+        return why_html(self)
+
+
+def value_parts(actions: pd.DataFrame, facts: BatchFacts) -> dict[str, Any]:
+    """Split logged values into parts that add up.
+
+    Parameters
+    ----------
+    actions : DataFrame
+        Considered actions as logged, of any decisions of one batch.
+    facts : BatchFacts
+
+    Returns
+    -------
+    dict of str to float array
+        margin_x_lift, cost, harm, value, price, priced_value. Where a log has no margin (the
+        first format), or scores of others state a lift that does not explain their value,
+        margin_x_lift is what the value implies.
+    """
+    value, cost, harm = (actions[k].to_numpy(np.float64) for k in ("value", "cost", "harm"))
+    gross = value + cost + harm
+    if "margin" in actions:
+        told = actions["margin"].to_numpy(np.float64) * actions["lift"].to_numpy(np.float64)
+        off = ~(np.abs(told - cost - harm - value) <= _ADDS_UP * np.maximum(1.0, np.abs(value)))
+        gross = np.where(off, gross, told)
+    priced = actions["priced_value"].to_numpy(np.float64)
+    price = value - priced
+    if facts.cell_prices is not None and "cell" in actions:
+        # the same product as when it was made, so that it fits to the last bit
+        prices = np.append(facts.cell_prices, 0.0)
+        price = actions["usage"].to_numpy(np.float64) * prices[actions["cell"].to_numpy(np.int64)]
+    return {
+        "margin_x_lift": gross,
+        "cost": cost,
+        "harm": harm,
+        "value": value,
+        "price": price,
+        "priced_value": priced,
+    }
+
+
+def _until(reasons: str, has_instant: bool, facts: BatchFacts) -> str:
+    """Say what must change before a blocked action is open, where no instant is known."""
+    if has_instant:
+        return ""
+    names = reasons.split(REASON_SEPARATOR)
+    own = [_OURS[name][1] for name in names if name in _OURS]
+    if own:
+        return "; ".join(own)
+    known = [facts.rules[name] for name in names if name in facts.rules]
+    ends = list(dict.fromkeys(rule["ends"] for rule in known if rule["ends"]))
+    if ends:
+        return "until " + "; and until ".join(ends)
+    if len(known) < len(names):
+        from_log = "that log holds no texts of its rules" if facts.format == 1 else "no rule text"
+        return f"no instant was given with this reason ({from_log})"
+    return (
+        "no open hour of this action was found within "
+        f"{facts.searched_days} days after its last release"
+    )

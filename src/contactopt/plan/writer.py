@@ -5,7 +5,8 @@
     folder/decision_actions/<batch_id>-00000.parquet  one row per considered action, in blocks
     folder/batches/<batch_id>.parquet                 one row, written last: the batch counts
 
-All files are made in a temporary folder beside their places and then moved. A crash in between
+Considered actions lie in row groups of whole customers, small enough that one decision can be read
+by its position alone. All files are made in a temporary folder beside their places and then moved. A crash in between
 leaves no row in batches/, so readers do not see the batch, and writing it again completes it.
 """
 
@@ -13,18 +14,27 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError
+from contactopt.plan.checksum import CHECKSUM, checksums
+from contactopt.plan.log_parts import parts_of
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
 
 __all__ = ["write_plan"]
+
+#: considered actions in one row group, about: what is read to explain one decision
+_GROUP_ROWS = 8192
+#: numbers of which there are few in a row group; of others a dictionary costs time for nothing
+_FEW = ("margin", "usage", "cell", "cost", "p_pay_wait", "amount", "lawful_from", "checksum")
 
 
 def write_plan(plan: ContactPlan, folder: Path) -> Path:
@@ -53,13 +63,21 @@ def write_plan(plan: ContactPlan, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
-        for path in _write_all(plan, scratch):
+        files = _write_all(plan, scratch)
+        _forget(folder, _file_name(plan.batch_id))
+        for path in files:
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
             (scratch / path).replace(place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _forget(folder: Path, name: str) -> None:
+    """Remove parts that a crash left behind of a batch that never counted."""
+    for path in parts_of(folder, name):
+        path.unlink()
 
 
 def _file_name(batch_id: str) -> str:
@@ -88,20 +106,56 @@ def _write_all(plan: ContactPlan, scratch: Path) -> list[Path]:
     name = _file_name(plan.batch_id)
     files: list[Path] = []
 
-    def put(path: str, frame: pd.DataFrame) -> None:
+    def place(path: str) -> Path:
         target = scratch / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        (_to_csv if target.suffix == ".csv" else _to_parquet)(frame, target)
         files.append(Path(path))
+        return target
 
+    log = _plain_table(plan.decisions())
+    width, at = len(plan.batch.actions) + 1, 0
     for k, block in enumerate(plan.decision_action_blocks()):
-        put(f"decision_actions/{name}-{k:05d}.parquet", block)
-    put(f"decisions/{name}.parquet", plan.decisions())
+        own = log.slice(at, len(block) // width)
+        at += own.num_rows
+        _write_actions(block, own, width, place(f"decision_actions/{name}-{k:05d}.parquet"))
+    _write_table(log, place(f"decisions/{name}.parquet"))
     frame = plan.to_frame()
-    put("plan.csv", frame)
-    put("plan.parquet", frame)
-    put(f"batches/{name}.parquet", plan.batches())
+    _to_csv(frame, place("plan.csv"))
+    _write_table(_plain_table(frame), place("plan.parquet"))
+    _write_table(_plain_table(plan.batches()), place(f"batches/{name}.parquet"))
     return files
+
+
+def _write_actions(block: pd.DataFrame, decisions: Any, width: int, path: Path) -> None:
+    """Write a block of considered actions in row groups of whole customers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = _plain_table(block)
+    check = np.repeat(checksums(decisions, table), width)
+    table = table.append_column(CHECKSUM, pa.array(check))
+    step = max(1, _GROUP_ROWS // width) * width
+    with pq.ParquetWriter(path, table.schema, **_options(table.schema, _FEW)) as out:
+        for first in range(0, max(table.num_rows, 1), step):
+            out.write_table(_own_words(table.slice(first, step)))
+
+
+def _own_words(part: Any) -> Any:
+    """Leave only the words that a part uses in its dictionaries: each row group stores them."""
+    import pyarrow as pa
+
+    for k, field in enumerate(part.schema):
+        if not pa.types.is_dictionary(field.type):
+            continue
+        whole = part.column(k).combine_chunks()
+        whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        used, own = np.unique(codes, return_inverse=True)
+        missing = int(used.size and used[0] < 0)
+        indices = pa.array(own.astype(np.int32) - missing, mask=codes < 0)
+        words = whole.dictionary.take(pa.array(used[missing:]))
+        part = part.set_column(k, field, pa.DictionaryArray.from_arrays(indices, words))
+    return part
 
 
 def _plain_table(frame: pd.DataFrame):
@@ -123,20 +177,24 @@ def _column(given: pd.Series):
         return pa.array(given.astype(object).where(given.notna(), None).to_numpy(), pa.string())
     if isinstance(given.dtype, pd.CategoricalDtype):
         words = pa.array(list(given.cat.categories), pa.string())
-        return pa.DictionaryArray.from_arrays(given.cat.codes.to_numpy(), words)
+        codes = given.cat.codes.to_numpy().astype(np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
     return pa.array(given)
 
 
-def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write without anything that depends on machine, time or index."""
+def _options(schema: Any, few: Iterable[str] = ()) -> dict[str, Any]:
+    """Return how files are written: nothing in them depends on machine, time or index."""
     import pyarrow as pa
+
+    words = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+    words += [name for name in few if name in schema.names]
+    return {"compression": "zstd", "use_dictionary": words, "store_schema": False}
+
+
+def _write_table(table: Any, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    table = _plain_table(frame)
-    words: Any = [f.name for f in table.schema if pa.types.is_string(f.type)]
-    words += [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-    # numbers differ from row to row: a dictionary of them costs time and saves nothing
-    pq.write_table(table, path, compression="zstd", use_dictionary=words, store_schema=False)
+    pq.write_table(table, path, **_options(table.schema))
 
 
 def _to_csv(frame: pd.DataFrame, path: Path) -> None:

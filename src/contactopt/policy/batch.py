@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from contactopt.compliance import RuleBook, evaluate, shared_point_rotation
+from contactopt.compliance.rule_texts import rule_texts
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch
 from contactopt.contracts.arrow_tables import release_memory, returning_memory
@@ -61,6 +62,7 @@ def score_portfolio(
         "rules_version": rules.version,
         "rules_notes": tuple(sorted(notes)),
         "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked),
+        "rules": rule_texts(rules),
     }
     return replace(stack.batch(), meta=meta)
 

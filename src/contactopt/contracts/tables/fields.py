@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Kind = Literal["id", "word", "text", "json", "instant", "day", "due_day", "number", "flag"]
+#: `localtime` is the machine's zone, `Factory` is none
+_ZONES = sorted(available_timezones() - {"Factory", "localtime"})
 _UTC = {"unit": "us", "tz": "UTC"}
 
 
@@ -117,20 +119,20 @@ def flag(description: str) -> Any:
 
 def zone(description: str) -> Any:
     """IANA time zone."""
-    return _field("word", description + " (IANA)", True, isin=sorted(available_timezones()))
+    return _field("word", description + " (IANA)", True, isin=_ZONES)
 
 
 def jurisdiction(description: str, *, null: bool = False) -> Any:
     """ISO 3166-1 country, or ISO 3166-2 subdivision."""
-    return _field("word", description, null, str_matches=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
+    return _field("word", description, null, str_matches=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")
 
 
 def currency(description: str) -> Any:
     """ISO 4217 code."""
-    return _field("word", description, False, str_matches=r"^[A-Z]{3}$")
+    return _field("word", description, False, str_matches=r"^[A-Z]{3}\Z")
 
 
 def language(description: str) -> Any:
     """BCP 47 tag."""
-    pattern = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+    pattern = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z"
     return _field("word", description, True, str_matches=pattern)
