@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.es.md")
+DOCS = tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
 #: stands on the line before a shell block that is run here
 RUN = "<!-- run -->"
 
@@ -24,16 +25,14 @@ def blocks(language: str, name: str, before: str = "") -> list[str]:
     return re.findall(rf"^{before}```{language}\n(.*?)^```", text(name), re.M | re.S)
 
 
-@pytest.mark.parametrize("name", READMES)
+@pytest.mark.parametrize("name", [n for n in (*READMES, *DOCS) if blocks("python", n)])
 def test_python_blocks_run_one_after_the_other(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one namespace and an empty folder, as a reader would type them."""
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "readme"}
-    code = blocks("python", name)
-    assert code, f"{name} shows no Python"
-    for number, block in enumerate(code, start=1):
+    for number, block in enumerate(blocks("python", name), start=1):
         exec(compile(block, f"{name} python block {number}", "exec"), names)
 
 
@@ -53,8 +52,8 @@ def test_marked_commands_run_in_an_empty_folder(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_commands_of_the_readme_exist(name: str) -> None:
+@pytest.mark.parametrize("name", [*READMES, "docs/audit.md", "docs/vendor-files.md"])
+def test_commands_that_are_named_exist(name: str) -> None:
     from typer.main import get_command
 
     from contactopt.cli import app
@@ -66,10 +65,11 @@ def test_commands_of_the_readme_exist(name: str) -> None:
     assert named <= verbs
 
 
-@pytest.mark.parametrize("name", READMES)
+@pytest.mark.parametrize("name", [*READMES, *DOCS, "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
+    here = (ROOT / name).parent
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text(name)):
-        assert (ROOT / target).exists(), target
+        assert (here / target).exists(), target
 
 
 def test_evidence_is_what_the_benchmarks_wrote() -> None:  # 002-24

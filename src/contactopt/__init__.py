@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr__` loads on demand
     from contactopt import compliance as rules
     from contactopt import datasets, simulation
-    from contactopt.contracts import ActionSpace, Portfolio, ScoredBatch, ValidationReport
+    from contactopt.contracts import (
+        ActionSpace,
+        Portfolio,
+        ScoredBatch,
+        ValidationReport,
+        VendorMapping,
+        ingest,
+        read_vendor_file,
+    )
     from contactopt.features import FeaturePipeline
     from contactopt.journal.timeline import Timeline, timeline
     from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
-    from contactopt.plan import ContactPlan, rank
+    from contactopt.plan import ContactPlan, rank, read_decisions
     from contactopt.policy import ContactPolicy, LogBarrier, Softmax
     from contactopt.strategy import ContactStrategy
     from contactopt.tracking import load_strategy, log_strategy
@@ -49,9 +57,12 @@ _ROOMS = {
     "Softmax": "policy",
     "Timeline": "journal.timeline",
     "ValidationReport": "contracts",
+    "VendorMapping": "contracts",
+    "ingest": "contracts",
     "load_strategy": "tracking",
     "log_strategy": "tracking",
     "rank": "plan",
+    "read_decisions": "plan",
     "timeline": "journal.timeline",
 }
 #: public name of a whole room -> its module
@@ -74,11 +85,15 @@ __all__ = [
     "Softmax",
     "Timeline",
     "ValidationReport",
+    "VendorMapping",
     "__version__",
     "datasets",
+    "ingest",
     "load_strategy",
     "log_strategy",
     "rank",
+    "read_decisions",
+    "read_vendor_file",
     "rules",
     "simulation",
     "timeline",

@@ -19,7 +19,7 @@ from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
-    from contactopt.plan import ContactPlan
+    from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
 
 __all__ = ["ContactStrategy"]
 
@@ -220,6 +220,51 @@ class ContactStrategy(BaseEstimator):
             random_state=self._seed(random_state),
             batch_id=batch_id,
         )
+
+    def replay(
+        self,
+        log: DecisionLog | str | Path,
+        batch_id: str | None = None,
+        portfolio: Portfolio | None = None,
+    ) -> ReplayReport:
+        """Do a logged batch again from this bundle and the tables, and compare bit for bit.
+
+        Parameters
+        ----------
+        log : DecisionLog or path
+            As `contactopt.read_decisions` opens it.
+        batch_id : str, optional
+            The newest batch without it.
+        portfolio : Portfolio
+            The tables of that day, or the same tables grown since: what was known later changes
+            nothing, and customers who came later are left out.
+
+        Returns
+        -------
+        ReplayReport
+            Reasons, values, probabilities and the draw of every decision: how many were compared
+            and equal, and where the first differences lie. Versions that differ stand first.
+
+        Raises
+        ------
+        ConfigError
+            If the log holds no whole batch of that id, or no portfolio is given.
+        ContractError
+            If files of the batch are missing or damaged.
+        NotFittedError
+            If the strategy was never fitted.
+        """
+        from contactopt.plan import DecisionLog, read_decisions
+        from contactopt.plan.plan_replay import replay_with
+
+        if portfolio is None:
+            raise ConfigError(
+                "a replay from tables needs a portfolio",
+                hint="give portfolio=; `read_decisions(folder).replay()` needs the log alone",
+            )
+        opened = log if isinstance(log, DecisionLog) else read_decisions(log)
+        wanted = opened.batch_ids[-1] if batch_id is None else batch_id
+        return replay_with(self, opened, wanted, portfolio)
 
     # ---- keeping -------------------------------------------------------------------------
 

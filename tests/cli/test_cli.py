@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from contactopt.cli import app, main
 
-VERBS = ["demo", "simulate", "validate", "fit", "rank", "timeline", "promote", "rollback"]
+VERBS = ["demo", "simulate", "validate", "fit", "rank", "timeline", "why", "replay", "promote", "rollback"]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def make_batch(
         allowed=allowed,
         reason=np.where(allowed, 0, 1).astype(np.int32),
         reason_sets=((), ("us.hours",)),
-        lawful_from=np.where(allowed, NO_INSTANT, start + HOUR),
+        lawful_from=np.where(allowed | (start == NO_INSTANT), NO_INSTANT, start + HOUR),
         value=lift - cost - harm + shift,
         spread=0.3 * np.abs(lift) + 0.01,
         p_reach=reach,

@@ -16,6 +16,7 @@ from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ConfigError
 from contactopt.plan import rank, read_decisions
+from contactopt.plan.frames import LOG_EXTRAS
 from contactopt.policy import ContactPolicy
 
 PLAN = [
@@ -105,7 +106,7 @@ def plan():
 def test_columns_are_the_contracts_in_order(plan):
     assert list(plan.to_frame().columns) == PLAN
     assert list(plan.decisions().columns) == DECISIONS
-    assert list(plan.decision_actions(0, 3).columns) == ACTIONS
+    assert list(plan.decision_actions(0, 3).columns) == [*ACTIONS, *LOG_EXTRAS]
     assert list(plan.batches()["batch_id"]) == [plan.batch_id]
 
 
@@ -247,7 +248,7 @@ def test_files_read_back_as_the_frames(plan, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_parquet(tmp_path / "plan.parquet"), plan.to_frame(), check_dtype=False
     )
-    log = read_decisions(tmp_path)
+    log = read_decisions(tmp_path).to_frame()
     pd.testing.assert_frame_equal(log, plan.decisions(), check_dtype=False)
     text = pd.read_csv(tmp_path / "plan.csv", dtype={"slot_start": str})
     assert list(text.columns) == PLAN

@@ -10,13 +10,16 @@ import traceback
 import typer
 
 from contactopt.cli.demo import demo
+from contactopt.cli.export import export
 from contactopt.cli.fit import fit
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
+from contactopt.cli.replay import replay
 from contactopt.cli.rollback import rollback
 from contactopt.cli.simulate import simulate
 from contactopt.cli.timeline import timeline
 from contactopt.cli.validate import validate
+from contactopt.cli.why import why
 from contactopt.errors import ContactoptError
 
 __all__ = ["app", "main"]
@@ -36,7 +39,7 @@ app = typer.Typer(
     # its traces print local variables: customers' rows
     pretty_exceptions_enable=False,
 )
-for verb in (demo, simulate, validate, fit, rank, timeline, promote, rollback):
+for verb in (demo, simulate, validate, fit, rank, export, timeline, why, replay, promote, rollback):
     app.command()(verb)
 
 

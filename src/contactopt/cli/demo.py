@@ -58,6 +58,7 @@ def demo(
     say("5/5 rank")
     plan = loaded.rank(portfolio, as_of=as_of, progress=progress)
     plan.write(out / "plan")
+    plan.to_html(out / "plan" / "plan.html")
     figures = plan_result(plan, loaded.config, out / "plan")
     result = {**figures, "version": logged.uri, "tracking_uri": store}
     text = (

@@ -51,6 +51,10 @@ def rank(
     ] = None,
     max_quarantined_share: MaxQuarantinedShare = None,
     tracking_uri: TrackingUri = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that explains the plan, too."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Plan the next 24 hours of contacts.
@@ -87,14 +91,18 @@ def rank(
         progress=progress,
     )
     plan.write(out)
+    if html is not None:
+        plan.to_html(html)
     tell(
-        plan_result(plan, chosen.config, out),
-        plan_text(plan, chosen.config, out),
+        plan_result(plan, chosen.config, out, html),
+        plan_text(plan, chosen.config, out, html),
         as_json=as_json,
     )
 
 
-def plan_result(plan: ContactPlan, config: StrategyConfig, folder: Path) -> dict[str, Any]:
+def plan_result(
+    plan: ContactPlan, config: StrategyConfig, folder: Path, page: Path | None = None
+) -> dict[str, Any]:
     """Give the plan in figures, with the rules that nobody checks and the files."""
     unchecked = [{"rule": rule, "why": why} for rule, why in _not_checked(plan, config)]
     notes = list(plan.batch.meta.get("rules_notes", ()))
@@ -102,16 +110,18 @@ def plan_result(plan: ContactPlan, config: StrategyConfig, folder: Path) -> dict
         **plan.summary(),
         "not_checked": unchecked,
         "rules_notes": notes,
-        "files": _files(folder),
+        "files": _files(folder, page),
     }
 
 
-def plan_text(plan: ContactPlan, config: StrategyConfig, folder: Path) -> str:
+def plan_text(
+    plan: ContactPlan, config: StrategyConfig, folder: Path, page: Path | None = None
+) -> str:
     """Write the same for people."""
     lines = [repr(plan)]
     lines += [f"  not checked       {rule}: {why}" for rule, why in _not_checked(plan, config)]
     lines += [f"  note              {note}" for note in plan.batch.meta.get("rules_notes", ())]
-    lines += [f"  wrote             {path}" for path in _files(folder)]
+    lines += [f"  wrote             {path}" for path in _files(folder, page)]
     return "\n".join(lines)
 
 
@@ -144,5 +154,6 @@ def _not_checked(plan: ContactPlan, config: StrategyConfig) -> tuple[tuple[str, 
     return RuleBook.load(config.rules, plan.batch.as_of).unchecked
 
 
-def _files(folder: Path) -> list[str]:
-    return sorted(path.as_posix() for path in folder.rglob("*") if path.is_file())
+def _files(folder: Path, page: Path | None) -> list[str]:
+    files = {path.as_posix() for path in folder.rglob("*") if path.is_file()}
+    return sorted(files | ({page.as_posix()} if page else set()))

@@ -180,7 +180,9 @@ def local_window_mask(
         begin = minutes_of(detail.get("start", "00:00"))
         end = minutes_of(detail.get("end", "24:00"))
         days = [DAYS.index(str(d).upper()[:3]) for d in detail.get("days", DAYS)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
+        return np.ones(len(us), dtype=bool)
+    if not days:  # a window on no day says nothing that can be kept
         return np.ones(len(us), dtype=bool)
     hit = np.zeros(len(us), dtype=bool)
     for zone in zones:

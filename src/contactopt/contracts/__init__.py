@@ -17,29 +17,49 @@ if TYPE_CHECKING:
     from contactopt.contracts.report import ValidationReport
     from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
     from contactopt.contracts.tables import TABLES
+    from contactopt.contracts.vendors import (
+        IngestReport,
+        VendorFile,
+        VendorMapping,
+        VendorReport,
+        ingest,
+        read_vendor_file,
+    )
 
 __all__ = [
     "NO_INSTANT",
     "TABLES",
     "Action",
     "ActionSpace",
+    "IngestReport",
     "Portfolio",
     "ScoredBatch",
     "ValidationReport",
+    "VendorFile",
+    "VendorMapping",
+    "VendorReport",
     "check_config",
     "check_staleness",
+    "ingest",
     "read_capacity",
+    "read_vendor_file",
 ]
 
 _WHERE = {
     "NO_INSTANT": "scored_batch",
     "TABLES": "tables",
+    "IngestReport": "vendors",
     "Portfolio": "portfolio",
     "ScoredBatch": "scored_batch",
     "ValidationReport": "report",
+    "VendorFile": "vendors",
+    "VendorMapping": "vendors",
+    "VendorReport": "vendors",
     "check_config": "checks",
     "check_staleness": "checks",
+    "ingest": "vendors",
     "read_capacity": "capacity",
+    "read_vendor_file": "vendors",
 }
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -156,7 +157,7 @@ def _one_text(value: Any) -> str | None:
     if isinstance(value, int | np.integer):
         return str(value)
     if isinstance(value, float | np.floating | Decimal):
-        exact = np.isfinite(value) and value == int(value) and abs(value) < _EXACT
+        exact = isfinite(value) and value == int(value) and abs(value) < _EXACT
         return str(int(value)) if exact else None
     return str(value) if isinstance(value, UUID) else None
 
@@ -290,17 +291,18 @@ def _parsed(raw: pd.Series) -> Cast:
     if ptypes.infer_dtype(raw, skipna=True) in ("string", "empty") and _writable(raw):
         return _parsed_text(raw)
     is_text = np.asarray(raw.map(lambda v: isinstance(v, str)), bool)
-    cast = _parsed_text(raw.where(is_text).map(_one_text))
+    written = raw.where(is_text).map(_one_text)
+    cast = _parsed_text(written)
     assert cast.plain_date is not None
     moment = np.asarray(raw.map(lambda v: isinstance(v, _MOMENTS) and not pd.isna(v)), bool)
     zoned = np.asarray(raw.map(lambda v: getattr(v, "tzinfo", None) is not None), bool)
     read = pd.to_datetime(raw.where(moment), errors="coerce", utc=True).dt.as_unit("us")
     values = cast.values.where(~moment, read)
-    null = np.asarray(raw.isna()) | (is_text & np.asarray(cast.values.isna()) & ~cast.plain_date)
-    bad = np.zeros(len(raw), bool) if not cast.bad else np.any(list(cast.bad.values()), axis=0)
+    blank = np.asarray((written.astype(STRING).str.strip() == "").fillna(False), bool)
     found = Cast(values, plain_date=cast.plain_date | (moment & ~zoned))
-    unread = np.asarray(values.isna()) & ~null
-    found.fault("not an instant or day", unread | bad)
+    found.fault(
+        "not an instant or day", np.asarray(values.isna()) & ~np.asarray(raw.isna()) & ~blank
+    )
     return found
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_scalar
 
 from contactopt.errors import ContractError, sample_ids
 
@@ -115,7 +117,8 @@ class FaultLog:
         parts = []
         for f in self._rows:
             table = raw[f.table]
-            value = table[f.column].iloc[f.rows] if f.column in table else None
+            found = table.loc[:, table.columns == f.column].iloc[f.rows]
+            value = found.iloc[:, 0] if found.shape[1] else None
             parts.append(
                 pd.DataFrame(
                     {
@@ -123,7 +126,7 @@ class FaultLog:
                         "key": keys[f.table].iloc[f.rows].to_numpy(object),
                         "column": f.column,
                         "check": f.check,
-                        "value": None if value is None else value.astype(str).to_numpy(object),
+                        "value": None if value is None else [_written(v) for v in value],
                     },
                     index=pd.RangeIndex(len(f.rows)),
                 )
@@ -141,6 +144,13 @@ class FaultLog:
             len(np.unique(np.concatenate([f.rows for f in self._rows if f.table == t])))
             for t in tables
         )
+
+
+def _written(value: Any) -> str | None:
+    """Write any raw value as text that can be stored."""
+    if is_scalar(value) and pd.isna(value):
+        return None
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def contract_error(faults: list[Fault], headline: str, hint: str) -> ContractError:

@@ -23,6 +23,7 @@ from contactopt.contracts.links import (
     key_names,
 )
 from contactopt.contracts.local_days import customer_zones, place_days
+from contactopt.contracts.placeholders import check_placeholders
 from contactopt.contracts.quarantine import Quarantined, quarantine
 from contactopt.contracts.read_tables import RawTables, read_tables
 from contactopt.contracts.tables import TABLES
@@ -123,6 +124,7 @@ def _check_across(raw: RawTables) -> Joined:
     for name, spec in TABLES.items():
         if name not in unread:
             check_keys(spec, raw.typed[name], raw.log)
+    check_placeholders(raw.typed, raw.log)
     joined = join(raw.typed)
     check_links(raw.typed, joined, raw.log)
     if not unread:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import contactopt
     from contactopt.contracts.needs import StrategyNeeds
     from contactopt.contracts.report import ValidationReport
+    from contactopt.contracts.vendors import VendorFile
 
 __all__ = ["Portfolio"]
 
@@ -196,6 +197,19 @@ class Portfolio:
         )
         units = None if capacity is None else read_capacity(capacity)
         return cls(loaded, complete_to=instants, capacity=units)
+
+    def with_vendor_file(
+        self, file: VendorFile, *, max_quarantined_share: float = 0.0
+    ) -> Portfolio:
+        """Return a portfolio with the rows of a vendor's file, checked anew as a whole.
+
+        Rows with ids that are there already are folded into them (`vendors.folding`); if nothing
+        is new the portfolio itself is returned. Raises ContractError if more rows are faulty than
+        allowed (as in `from_frames`), or an id stands here for somebody else.
+        """
+        from contactopt.contracts.vendors.merging import merged_portfolio
+
+        return merged_portfolio(self, file, max_quarantined_share)
 
     # ---- cutting -------------------------------------------------------------------------
 

@@ -2,8 +2,9 @@
 
 A faulty row of holds, consents or contact_points takes its customer out of the portfolio. A faulty
 touch stays, with outcome `unknown`, if customer, channel and instant can be read, because it
-counts against caps; else it takes its customer out. Any other faulty row goes, and its children
-with it. A hold or consent whose customer cannot be told fails the load.
+counts against caps; else it takes its customer out. So does one that told of a wish to be left
+alone or of a dead contact point: masking its outcome would forget that. Any other faulty row goes,
+and its children with it. A hold or consent whose customer cannot be told fails the load.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import pandas as pd
 from contactopt.contracts.links import Codes, Joined, positions
 from contactopt.contracts.read_tables import RawTables
 from contactopt.contracts.tables import TABLES, Link, TableSpec
+from contactopt.contracts.vocabulary import DEAD_POINT_OUTCOMES, HOLDING_OUTCOMES
 
 __all__ = ["Quarantined", "quarantine"]
 
 Mask = npt.NDArray[np.bool_]
 #: without these nobody knows against which cap a touch counts
 _TOUCH_MUST = ("customer_id", "channel", "started_at")
+#: outcomes and events that protect: whoever loses one is not planned
+_PROTECTING = (*HOLDING_OUTCOMES, *DEAD_POINT_OUTCOMES)
 
 
 @dataclass(slots=True)
@@ -85,7 +89,15 @@ class _Quarantine:
             elif spec.on_fault == "touch":
                 self._touches(rows)
             else:
+                self._protected_by(name, rows & ~self._surplus_copies(name))
                 self.kept[name] &= ~rows
+
+    def _protected_by(self, name: str, rows: Mask) -> None:
+        """Take out the customers of touches and events that would protect, before they go."""
+        column = {"touches": "outcome", "touch_events": "event"}.get(name)
+        if column is not None:
+            telling = np.asarray(self.typed[name][column].isin(_PROTECTING))
+            self._told(TABLES[name], rows & telling)
 
     def _customers(self, rows: Mask) -> None:
         """Take faulty customers out; of identical copies the first stays without fault."""
@@ -146,6 +158,7 @@ class _Quarantine:
         self._told(TABLES["touches"], gone)
         self.kept["touches"] &= ~gone
         stays = rows & ~unreadable
+        self._protected_by("touches", stays & ~self._surplus_copies("touches"))
         self._repair(frame, stays)
         self.typed["touches"] = frame
 
@@ -200,6 +213,7 @@ class _Quarantine:
         lost &= self.kept[spec.name]
         if not lost.any():
             return
+        self._protected_by(spec.name, lost)
         if spec.on_fault == "touch" and link.parent != "customers":
             # the attempt was made all the same: it goes on counting, for all debts
             frame = self.typed["touches"].copy()

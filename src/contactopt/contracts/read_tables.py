@@ -100,6 +100,8 @@ def _read_table(
     if raw.columns.duplicated().any():
         log.table(spec.name, "column stands twice")
         raw = raw.loc[:, ~raw.columns.duplicated()]
+    if spec.on_fault == "customer":
+        _look_alikes(spec, raw, log)
     columns: dict[str, pd.Series] = {}
     #: columns that are not judged by value: absent, or at fault as a whole
     unread: set[str] = set(spec.columns) - set(raw.columns)
@@ -126,6 +128,22 @@ def _read_table(
     if len(frame):
         _hold_to_model(spec, frame, log, unread, extra_channels)
         _ends_before_start(spec, frame, log)
+
+
+def _look_alikes(spec: TableSpec, raw: pd.DataFrame, log: FaultLog) -> None:
+    """Tell columns that are of the contract but for case, spaces or signs: they would be dropped.
+
+    Dropped, an end of validity or a third party's holdership would protect nobody.
+    """
+    absent = {_bare(c): c for c in spec.columns if c not in raw}
+    for name in raw.columns:
+        meant = absent.get(_bare(name))
+        if meant is not None and name not in spec.columns:
+            log.table(spec.name, "misspelt column", f"did you mean `{meant}`?", str(name))
+
+
+def _bare(name: object) -> str:
+    return "".join(c for c in str(name).lower() if c.isalnum())
 
 
 def _read_column(

@@ -159,7 +159,7 @@ def _finished(parts: Iterable[pd.DataFrame], zone: str) -> pd.DataFrame:
         us = frame[name].to_numpy(dtype=np.int64)
         frame[name] = pd.DatetimeIndex(us.view("datetime64[us]"), tz="UTC")
     frame["at_local"] = frame["at_utc"].dt.tz_convert(zone)
-    frame = frame.astype({name: "str" for name in _TEXT} | {"amount": "float64", "machine": bool})
+    frame = frame.astype(dict.fromkeys(_TEXT, "str") | {"amount": "float64", "machine": bool})
     return frame[list(_SHOWN)]
 
 

@@ -194,6 +194,4 @@ def _dead_points(one: OneCustomer) -> pd.DataFrame:
         f"contact point is dead: {kind}" + (f", {plain(w)} by {way(c)}" if stated(w) else "")
         for kind, w, c in zip(points["kind"].astype(str), word, channel, strict=True)
     ]
-    return lines(
-        "contact_point_dead", at, at, what, "contact_points", points["contact_point_id"]
-    )
+    return lines("contact_point_dead", at, at, what, "contact_points", points["contact_point_id"])

@@ -177,7 +177,9 @@ def _snapshots(one: OneCustomer) -> pd.DataFrame:
     at = at[np.lexsort((log.snapshots.time[at], debt))]
     debt = log.snapshots.owner[at] if len(at) else debt
     time = log.snapshots.time[at]
-    stage = stage_codes(log.days_past_due[at], log.date_known("charged_off_at", debt, time) != NO_INSTANT)
+    stage = stage_codes(
+        log.days_past_due[at], log.date_known("charged_off_at", debt, time) != NO_INSTANT
+    )
     status = np.asarray(log.status.codes, dtype=np.int64)[at]
     first = np.append(True, debt[1:] != debt[:-1])[: len(at)]
     same = np.append(False, (stage[1:] == stage[:-1]) & (status[1:] == status[:-1]))[: len(at)]
@@ -219,7 +221,9 @@ def _points(one: OneCustomer) -> pd.DataFrame:
         f"contact point in use: {kind} ({place})"
         for kind, place in zip(text(frame, "kind"), text(frame, "place"), strict=True)
     ]
-    return lines("contact_point", at, known, what, "contact_points", text(frame, "contact_point_id"))
+    return lines(
+        "contact_point", at, known, what, "contact_points", text(frame, "contact_point_id")
+    )
 
 
 def _consents(one: OneCustomer) -> pd.DataFrame:

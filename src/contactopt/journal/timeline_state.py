@@ -229,9 +229,7 @@ def _stands(one: OneCustomer, offer: dict[str, Any]) -> bool:
     a = one.own(one.view.arrangements)
     after = a["starts_us"].to_numpy(dtype=np.int64) >= offer["made_at"].value // 1000
     named = one.debt_names(a["debt"])
-    return not any(
-        late and (not about or d in about) for late, d in zip(after, named, strict=True)
-    )
+    return not any(late and (not about or d in about) for late, d in zip(after, named, strict=True))
 
 
 def _open_plans(one: OneCustomer) -> Facts:
@@ -347,7 +345,9 @@ def _consents(one: OneCustomer) -> tuple[tuple[str, ...], tuple[str, ...], tuple
             status[channel] = "revoked"
     points = [
         f"{channel} @ {one.journal.point_ids[point]}"
-        for channel, point, said in c[["channel", "contact_point", "status"]].itertuples(index=False)
+        for channel, point, said in c[["channel", "contact_point", "status"]].itertuples(
+            index=False
+        )
         if point >= 0 and said == "revoked"
     ]
     refused = tuple(sorted(k for k, s in status.items() if s == "revoked"))
@@ -358,8 +358,11 @@ def _opt_outs(one: OneCustomer) -> list[tuple[str, int]]:
     t, e = one.touches, one.view.touch_events
     out = t[(t["outcome"] == "opted_out").to_numpy(dtype=bool)]
     e = e[(e["event"] == "opted_out").to_numpy(dtype=bool) & e["touch"].isin(t.index)]
-    said = [*zip(out["channel"].astype(str), out["outcome_known_us"], strict=True)]
-    return said + [*zip(t["channel"].astype(str).loc[e["touch"]], e["occurred_us"], strict=True)]
+    later = t["channel"].astype(str).loc[e["touch"]]
+    return [
+        *zip(out["channel"].astype(str), out["outcome_known_us"], strict=True),
+        *zip(later, e["occurred_us"], strict=True),
+    ]
 
 
 def _representative(one: OneCustomer, holds: Facts) -> dict[str, Any] | None:

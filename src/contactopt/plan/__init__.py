@@ -1,6 +1,7 @@
 """What we will do: capacity rows, prices, integer probabilities, the draw, plan and log."""
 
 from contactopt.plan.contact_plan import ContactPlan
+from contactopt.plan.dispatch import read_dispatch
 from contactopt.plan.draw import DrawTree, draw
 from contactopt.plan.log_reader import DecisionLog, read_decisions
 from contactopt.plan.ranking import rank
@@ -16,4 +17,5 @@ __all__ = [
     "draw",
     "rank",
     "read_decisions",
+    "read_dispatch",
 ]

@@ -133,9 +133,7 @@ class BatchFacts:
         table = pd.DataFrame(self.capacity, columns=list(CAPACITY_COLUMNS))
         hour = table["hour"].astype(float)
         until = table["until_date"].astype(object)
-        return table.assign(
-            hour=hour.where(hour >= 0), until_date=until.where(until != "", None)
-        )
+        return table.assign(hour=hour.where(hour >= 0), until_date=until.where(until != "", None))
 
     def row_of_cell(self, cell: int) -> str:
         """Name the capacity rows that cover a cell, with a price first; empty where none does."""

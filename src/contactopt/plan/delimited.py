@@ -80,7 +80,7 @@ def _warn(quoted: dict[str, int]) -> None:
             f"cells that a spreadsheet would run as formulas begin with a quote now: {told}; "
             'read_dispatch takes it off, formulas="keep" writes them as they are',
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -167,6 +167,12 @@ class DecisionLog:
         self._decisions.move_to_end(batch_id)
         return self._decisions[batch_id]
 
+    def table(self, batch_id: str) -> Any:
+        """Return the same as a pyarrow Table, with the types that were written."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self._path(batch_id))
+
     def to_frame(self) -> pd.DataFrame:
         """Return the decisions of all whole batches: the contract's columns, oldest first.
 
@@ -263,7 +269,7 @@ class DecisionLog:
         key = _key(np.array([decision_id], dtype=object))
         for batch_id in reversed(self.batch_ids):
             keys, order = self._index(batch_id)
-            low, high = np.searchsorted(keys, key[0], "left"), np.searchsorted(keys, key[0], "right")
+            low, high = (int(np.searchsorted(keys, key[0], side)) for side in ("left", "right"))
             for at in order[low:high].tolist():
                 if self.decisions(batch_id)["decision_id"].iloc[at] == decision_id:
                     return batch_id, at

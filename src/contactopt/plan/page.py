@@ -80,7 +80,7 @@ def write_page(plan: ContactPlan, path: str | Path | None, *, n_rows: int = 10) 
     """Return the page, and write it whole or not at all where a path is given."""
     text = page_html(plan, n_rows=n_rows)
     if path is not None:
-        replace_file(Path(path), text.encode("utf-8", "surrogatepass"))
+        replace_file(Path(path), text.encode("utf-8"))
     return text
 
 

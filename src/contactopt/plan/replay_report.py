@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["ReplayReport", "ReplayTally"]
+__all__ = ["WHOLE_BATCH", "ReplayReport", "ReplayTally"]
 
+#: stands for a decision where only the batch as a whole can be told to differ
+WHOLE_BATCH = "(the whole batch)"
 #: decisions named in a report
 _NAMED = 5
 
@@ -94,7 +96,8 @@ class ReplayReport:
             lines.append(f"  other {name}: logged {logged}, found {found}")
         width = max((len(w) for w in self.checks["what"]), default=0)
         for row in self.checks.itertuples():
-            lines.append(f"  {row.what:<{width}}  {row.equal:,} of {row.compared:,} equal, {row.how}")
+            told = f"{row.equal:,} of {row.compared:,} equal, {row.how}"
+            lines.append(f"  {row.what:<{width}}  {told}")
         lines += [f"  note: {note}" for note in self.notes]
         if self.n_decisions_that_differ:
             lines.append(f"  {self.n_decisions_that_differ:,} decision(s) differ; the first:")
@@ -158,7 +161,7 @@ class ReplayTally:
         line = self._counts.setdefault(what, [0, 0, how])
         line[0] += compared
         line[1] += compared - len(differing)
-        self._differ.update(map(str, differing))
+        self._differ.update(d for d in map(str, differing) if d != WHOLE_BATCH)
         for k in range(min(len(differing), 50)):  # more are counted, not named
             self._first.append(
                 {
@@ -197,10 +200,11 @@ class ReplayTally:
 
     def report(self) -> ReplayReport:
         """Return what was found."""
-        names = ["decision_id", "action_id", "what", "logged", "replayed"]
-        found = pd.DataFrame(self._first, columns=names, dtype="str")
+        columns = ["decision_id", "action_id", "what", "logged", "replayed"]
+        found = pd.DataFrame(self._first, columns=columns, dtype="str")
         found = found.drop_duplicates(["decision_id", "what"], ignore_index=True)
-        named = found["decision_id"].drop_duplicates().head(_NAMED)
+        one = found["decision_id"] != WHOLE_BATCH
+        named = found.loc[one, "decision_id"].drop_duplicates().head(_NAMED)
         checks = pd.DataFrame(
             [(what, *line) for what, line in self._counts.items()],
             columns=["what", "compared", "equal", "how"],

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["blocked_by_rule", "summarise", "summary_html", "summary_text", "usage_frame"]
 
+_BOX = "<div style='overflow-x:auto;max-width:100%'>{}</div>"
+
 
 def blocked_by_rule(plan: ContactPlan) -> dict[str, int]:
     """Count (customer, action) pairs by each reason that blocks them, largest first."""
@@ -134,13 +136,18 @@ def _capacity_line(row: dict[str, Any]) -> str:
 
 
 def summary_html(plan: ContactPlan) -> str:
-    """Return the same as a small table."""
+    """Return the same as two small tables, each in a box that scrolls: notebooks are narrow."""
     s = summarise(plan)
+    left = "style='text-align:left;vertical-align:top'"
     body = "".join(
-        f"<tr><th style='text-align:left'>{escape(k)}</th><td>{escape(v)}</td></tr>"
-        for k, v in _figures(s)
+        f"<tr><th {left}>{escape(k)}</th><td {left}>{escape(v)}</td></tr>" for k, v in _figures(s)
     )
-    capacity = usage_frame(plan)
-    table = "" if capacity.empty else capacity.to_html(index=False, float_format="{:,.4g}".format)
+    tight = _tightest(s["capacity"])
+    table = ""
+    if tight:
+        shown = pd.DataFrame(tight)[["row", "unit", "units", "expected", "drawn", "price", "kept"]]
+        table = _BOX.format(shown.to_html(index=False, float_format="{:,.4g}".format))
+        rest = len(s["capacity"]) - len(tight)
+        table += f"<p>... and {rest} more capacity rows</p>" if rest > 0 else ""
     title = escape(f"ContactPlan {s['batch_id']} as of {s['as_of']}")
-    return f"<b>{title}</b><table>{body}</table>{table}"
+    return f"<b>{title}</b>{_BOX.format(f'<table>{body}</table>')}{table}"

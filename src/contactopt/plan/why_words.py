@@ -39,7 +39,7 @@ def why_text(why: Why) -> str:
     if blocked:
         lines += ["", f"Blocked: {sum(len(names) for _, _, names in blocked)} action(s)"]
         for reasons, when, names in blocked:
-            lines += _wrapped(f"  {reasons}: {', '.join(names)}", "    ")
+            lines += _wrapped(f"  {reasons}: {', '.join(_short(names))}", "    ")
             lines += _wrapped(f"    first lawful: {when}", "      ")
         lines += ["", "What those reasons say:"]
         for rule_id, rule in why.rules.items():
@@ -85,7 +85,7 @@ def why_dict(why: Why) -> dict[str, Any]:
         "currency": why.currency,
         "policy_version": why.facts.policy_version,
         "rules_version": why.facts.rules_version,
-        "in_words": {name: text for name, text in _told(why)},
+        "in_words": dict(_told(why)),
         "actions": [
             {str(k): _plain(v) for k, v in row.items()}
             for row in why.to_frame().to_dict(orient="records")
@@ -205,6 +205,15 @@ def _blocked(why: Why) -> list[tuple[str, str, list[str]]]:
     return [(reasons, when, names) for (reasons, when), names in sorted(found.items())]
 
 
+def _short(names: list[str]) -> list[str]:
+    """Leave out the channel where it is that of the name before: sms@08, @09, @10."""
+    before = ["", *(name.split("@")[0] for name in names)]
+    return [
+        name.removeprefix(last) if "@" in name and name.startswith(f"{last}@") else name
+        for name, last in zip(names, before, strict=False)
+    ]
+
+
 def _rule_words(rule: dict[str, Any], why: Why) -> str:
     if not rule["summary"] and not rule["citation"]:
         return "the log holds no text" + (
@@ -225,7 +234,8 @@ def _money(value: float) -> str:
 
 
 def _instant(value: Any) -> str:
-    return f"{pd.Timestamp(value).tz_convert('UTC'):%Y-%m-%d %H:%M} UTC"
+    at = pd.Timestamp(value).tz_convert("UTC")
+    return f"{at.year:04d}-{at.month:02d}-{at.day:02d} {at.hour:02d}:{at.minute:02d} UTC"
 
 
 def _raw_line(why: Why) -> pd.Series:

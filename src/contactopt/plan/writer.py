@@ -6,8 +6,9 @@
     folder/batches/<batch_id>.parquet                 one row, written last: the batch counts
 
 Considered actions lie in row groups of whole customers, small enough that one decision can be read
-by its position alone. All files are made in a temporary folder beside their places and then moved. A crash in between
-leaves no row in batches/, so readers do not see the batch, and writing it again completes it.
+by its position alone. All files are made in a temporary folder beside their places and then moved.
+A crash in between leaves no row in batches/, so readers do not see the batch, and writing it again
+completes it.
 """
 
 from __future__ import annotations

@@ -124,15 +124,15 @@ def zone(description: str) -> Any:
 
 def jurisdiction(description: str, *, null: bool = False) -> Any:
     """ISO 3166-1 country, or ISO 3166-2 subdivision."""
-    return _field("word", description, null, str_matches=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?\Z")
+    return _field("word", description, null, str_matches=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
 
 
 def currency(description: str) -> Any:
     """ISO 4217 code."""
-    return _field("word", description, False, str_matches=r"^[A-Z]{3}\Z")
+    return _field("word", description, False, str_matches=r"^[A-Z]{3}$")
 
 
 def language(description: str) -> Any:
     """BCP 47 tag."""
-    pattern = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z"
+    pattern = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
     return _field("word", description, True, str_matches=pattern)

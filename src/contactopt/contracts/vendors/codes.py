@@ -86,7 +86,11 @@ def translate(raw: pd.Series, codes: Mapping[str, Code] | None, words: tuple[str
             "mapped": np.array([c is not None for c in found], bool),
         }
     )
-    counts = counts.groupby(["code", "word", "machine", "mapped"], as_index=False)["rows"].sum()
+    # one line per code as it is compared, in its most frequent spelling
+    counts["folded"] = [fold_code(c) for c in counts["code"]]
+    counts = counts.sort_values(["rows", "code"], ascending=[False, True])
+    total = counts.groupby("folded")["rows"].transform("sum")
+    counts = counts.assign(rows=total).drop_duplicates("folded")
     counts = counts.sort_values(["rows", "code"], ascending=[False, True], ignore_index=True)
     return Coded(
         word[number], machine[number], counts[["code", "word", "machine", "rows", "mapped"]]

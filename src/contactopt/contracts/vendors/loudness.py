@@ -55,7 +55,7 @@ _RANK = {word: rank for rank, word in enumerate(LOUDNESS)}
 
 
 def outcome_rank(words: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return the loudness of outcomes, shape (n,).
+    """Return the loudness of outcomes, shape (n,); words that are none say nothing.
 
     Examples
     --------
@@ -63,4 +63,4 @@ def outcome_rank(words: npt.ArrayLike) -> npt.NDArray[np.int64]:
     [0, 7, 30]
     """
     given = np.asarray(words, object)
-    return np.fromiter((_RANK[w] for w in given), np.int64, len(given))
+    return np.fromiter((_RANK.get(w, 0) for w in given), np.int64, len(given))

@@ -106,6 +106,8 @@ class VendorMapping:
     id_from : tuple of str
         Their columns that tell rows apart, hashed into the id; empty if the id is theirs.
     read : ReadOptions
+    extra_channels : tuple of str
+        Channels that the strategy adds by `like`.
 
     Examples
     --------
@@ -136,6 +138,7 @@ class VendorMapping:
     time_zone: str | None = None
     id_from: tuple[str, ...] = ()
     read: ReadOptions = field(default_factory=ReadOptions)
+    extra_channels: tuple[str, ...] = ()
 
     @classmethod
     def from_yaml(cls, path: str | Path, *, extra_channels: Iterable[str] = ()) -> VendorMapping:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -104,11 +105,18 @@ class _Reader:
         self._needed(columns, constants, codes)
         if match is None:
             return None
-        draft = VendorMapping(self.table, match, columns, constants, codes, formats, zone, (), read)
-        id_from = self._id_from(draft)
-        return VendorMapping(
-            self.table, match, columns, constants, codes, formats, zone, id_from, read
+        draft = VendorMapping(
+            table=self.table,
+            match=match,
+            columns=columns,
+            constants=constants,
+            codes=codes,
+            formats=formats,
+            time_zone=zone,
+            read=read,
+            extra_channels=self.extra,
         )
+        return replace(draft, id_from=self._id_from(draft))
 
     def _section(self, name: str) -> Mapping[Any, Any]:
         given = self.data.get(name)
@@ -143,7 +151,10 @@ class _Reader:
         found: dict[str, Any] = {}
         for ours, value in self._section("constants").items():
             spec = self.specs.get(str(ours))
-            if spec is None:
+            if ours == "vendor" and spec is None:
+                # payments and promises have no such column: it is part of their ids only
+                found["vendor"] = str(value)
+            elif spec is None:
                 self.faults.append(f"constants.{ours}: no such column{meant(ours, self.known)}")
             elif ours in columns:
                 self.faults.append(f"constants.{ours}: stands under columns as well")

@@ -61,9 +61,9 @@ def ids_of(raw: pd.Series) -> tuple[pd.Series, Mask]:
 def numbers_of(raw: pd.Series, options: ReadOptions) -> tuple[pd.Series, Mask]:
     """Return numbers (NaN where nothing stands), and which values are none.
 
-    In text the decimal and thousands signs of the file hold, and currency signs and blanks around
-    a number say nothing. Thousands have to stand in groups of three: `1.234` with a decimal comma
-    is no number unless a point is said to mark thousands.
+    In text the decimal and thousands signs of the file hold; currency signs and blanks around a
+    number say nothing. Where no thousands sign is said, point or comma is taken for one where it
+    can be nothing else: `1.234,50` and `1.234.567` with a decimal comma, but not `1.234`.
     """
     raw = raw.reset_index(drop=True)
     if ptypes.is_numeric_dtype(raw.dtype) and not ptypes.is_bool_dtype(raw.dtype):
@@ -71,11 +71,17 @@ def numbers_of(raw: pd.Series, options: ReadOptions) -> tuple[pd.Series, Mask]:
         return pd.Series(values), np.isinf(values)
     text = literal(raw).str.replace(r"^[^\d+\-.,]+|[^\d.,]+$", "", regex=True)
     present = np.asarray(literal(raw) != "")
-    decimal, thousands = _escaped(options.decimal), _escaped(options.thousands)
-    whole = rf"\d{{1,3}}(?:{thousands}\d{{3}})+|\d+" if thousands else r"\d+"
-    good = text.str.fullmatch(rf"[+-]?(?:{whole})?(?:{decimal}\d*)?").fillna(False)
+    sign = options.thousands or {",": ".", ".": ","}.get(options.decimal, "")
+    decimal, thousands = _escaped(options.decimal), _escaped(sign)
+    shapes = [rf"\d*(?:{decimal}\d*)?"]
+    if options.thousands:
+        shapes.append(rf"\d{{1,3}}(?:{thousands}\d{{3}})+(?:{decimal}\d*)?")
+    elif sign:
+        shapes.append(rf"\d{{1,3}}(?:{thousands}\d{{3}})+{decimal}\d*")
+        shapes.append(rf"\d{{1,3}}(?:{thousands}\d{{3}}){{2,}}")
+    good = text.str.fullmatch(rf"[+-]?(?:{'|'.join(shapes)})").fillna(False)
     good = good & text.str.contains(r"\d", regex=True).fillna(False)
-    plain = text.str.replace(options.thousands, "", regex=False) if thousands else text
+    plain = text.str.replace(sign, "", regex=False) if sign else text
     plain = plain.str.replace(options.decimal, ".", regex=False)
     values = pd.to_numeric(plain.where(good), errors="coerce").to_numpy(np.float64, na_value=np.nan)
     return pd.Series(values), present & np.isnan(values)

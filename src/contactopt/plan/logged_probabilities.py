@@ -1,0 +1,96 @@
+"""Probabilities computed anew from logged figures, by the pass that made them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contactopt.plan.allocation import Rounding
+from contactopt.plan.batch_record import BatchFacts
+from contactopt.plan.logged_block import LoggedBlock
+from contactopt.policy import ContactPolicy
+from contactopt.policy.kernels import final_pass, floor_pass
+from contactopt.policy.weights import exploration_weights
+
+__all__ = ["probabilities_again", "tolerance_of"]
+
+#: what other processors may make of the same floats; 69 multiples of 2**-36
+_OTHER_MACHINES = 1e-9
+
+
+def tolerance_of(facts: BatchFacts) -> tuple[float, str]:
+    """Return how far a probability may be from the logged one, and why in words."""
+    if facts.format > 1:
+        return _OTHER_MACHINES, "to 1e-9 (other processors round sums otherwise)"
+    return (
+        facts.floor + 1e-6,
+        f"to {facts.floor + 1e-6:.3g} (that format keeps neither the floor that capacity left nor "
+        "unrounded prices)",
+    )
+
+
+def probabilities_again(
+    block: LoggedBlock,
+    reasons: npt.NDArray[np.object_],
+    control: npt.NDArray[np.bool_],
+    facts: BatchFacts,
+) -> npt.NDArray[np.int64] | None:
+    """Return integer probabilities of a block's decisions.
+
+    Parameters
+    ----------
+    block : LoggedBlock
+    reasons : object array, shape (k, m + 1)
+        Empty where an action was open.
+    control : bool array, shape (k,)
+    facts : BatchFacts
+
+    Returns
+    -------
+    int64 array, shape (k, m + 1), or None
+        Multiples of 2**-36. None where a log of the first format did not explore: it does not
+        hold with which weight its plain plan was rounded.
+    """
+    k, width = block.shape
+    mask = reasons[:, :-1] == ""
+    mask &= ~control[:, None]
+    starts = np.zeros(k + 1, dtype=np.int64)
+    np.cumsum(mask.sum(axis=1), out=starts[1:])
+
+    def pairs(name: str) -> npt.NDArray[np.float64]:
+        return np.ascontiguousarray(block.numbers(name)[:, :-1][mask])
+
+    value = pairs("value")
+    weight = exploration_weights(value, pairs("spread"), starts)
+    if facts.rounding is not None and facts.cell_prices is not None:
+        made, price = facts.rounding, facts.cell_prices
+        usage, cell = pairs("usage"), pairs("cell").astype(np.int16)
+    else:
+        made = _first_format(facts)
+        if made is None:
+            return None
+        value, price = pairs("priced_value"), np.zeros(1)
+        usage, cell = np.zeros(len(value)), np.zeros(len(value), dtype=np.int16)
+    room = np.empty(k)
+    floor_pass(
+        starts, value, usage, cell, made.floor, made.factor, ~control, room, np.zeros(len(price))
+    )
+    out = np.zeros((k, width), dtype=np.int64)
+    arm = np.nonzero(mask)[1].astype(np.int16)
+    counts: list[Any] = [np.zeros(len(price), dtype=np.int64), np.zeros(len(price))]
+    final_pass(
+        made.method, made.tau, starts, arm, value, usage, cell, weight, room, price, made.floor,
+        made.factor, made.shrink, made.least, out, *counts,
+    )  # fmt: skip
+    return out
+
+
+def _first_format(facts: BatchFacts) -> Rounding | None:
+    """Return what that format tells: no floor was scaled down, nothing was shrunk."""
+    policy = ContactPolicy.from_state(facts.policy)
+    if policy.exploration is None or not facts.tau > 0:
+        return None
+    one = np.ones(1)
+    return Rounding(policy.exploration.method, facts.tau, facts.floor, 1, one, one)
