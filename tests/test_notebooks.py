@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: replaces what stands in the cell tagged `parameters`
-SMALL = "N_CUSTOMERS, N_DAYS, RANDOM_STATE = 300, 60, 0\n"
+SMALL = "N_CUSTOMERS, N_DAYS, RANDOM_STATE = 200, 50, 0\n"
 #: a home folder, a drive, or a folder only one machine has
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|work|mnt|opt)/|\b[A-Z]:\\\\")
 

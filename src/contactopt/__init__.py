@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr__` loads on demand
     from contactopt import compliance as rules
-    from contactopt import datasets, simulation
+    from contactopt import datasets, segments, simulation
     from contactopt.contracts import (
         ActionSpace,
         Portfolio,
@@ -63,10 +63,16 @@ _ROOMS = {
     "log_strategy": "tracking",
     "rank": "plan",
     "read_decisions": "plan",
+    "read_vendor_file": "contracts",
     "timeline": "journal.timeline",
 }
 #: public name of a whole room -> its module
-_MODULES = {"datasets": "datasets", "rules": "compliance", "simulation": "simulation"}
+_MODULES = {
+    "datasets": "datasets",
+    "rules": "compliance",
+    "segments": "segments",
+    "simulation": "simulation",
+}
 
 __all__ = [
     "ActionSpace",
@@ -95,6 +101,7 @@ __all__ = [
     "read_decisions",
     "read_vendor_file",
     "rules",
+    "segments",
     "simulation",
     "timeline",
 ]

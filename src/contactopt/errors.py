@@ -6,6 +6,7 @@ Messages never carry a customer's values; at most five ids are named.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "BundleError",
@@ -52,11 +53,27 @@ class ContractError(ContactoptError):
         All faults, structural ones first (see ``contactopt.contracts``).
     hint : str, optional
         The way on.
+    refusal : Refusal, optional
+        Where a portfolio was refused: its quarantine frame and what was sound
+        (``contactopt.contracts.refusal``; `ValidationReport.of_refusal` reports it).
     """
 
-    def __init__(self, message: str, *, faults: Iterable[object] = (), hint: str | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        faults: Iterable[object] = (),
+        hint: str | None = None,
+        refusal: Any = None,
+    ) -> None:
         self.faults = tuple(faults)
+        self.refusal = refusal
         super().__init__(message, hint=hint)
+
+    @property
+    def quarantine(self) -> Any:
+        """Return the quarantine frame of a refused portfolio, None for other errors."""
+        return None if self.refusal is None else self.refusal.quarantine
 
 
 class StalenessError(ContractError):

@@ -41,6 +41,8 @@ class ContactStrategy(BaseEstimator):
         Feature pipeline, payment, amount, reach, effect and harm models.
     policy_ : ContactPolicy
         Exploration and control group.
+    segments_ : StageSegments
+        Labels of customers by stage and balance.
     as_of_ : Timestamp
         Instant of the fit; nothing known later was used.
     fit_record_ : dict
@@ -98,12 +100,16 @@ class ContactStrategy(BaseEstimator):
         from contactopt.journal.terms import open_journal
         from contactopt.models.fitting import FITTED_PARTS, fit_models
         from contactopt.policy import ContactPolicy
+        from contactopt.segments import StageSegments, customer_columns
 
         instant = _instant(as_of)
         self._check(portfolio, instant)
         with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
             journal = open_journal(portfolio, self.config)
             self.models_, parts = fit_models(journal, self.config, instant, on_part=_tick(bar))
+        self.segments_ = StageSegments.from_config(self.config.segments).fit(
+            customer_columns(journal.as_of(instant))
+        )
         exploration = self.config.exploration
         self.policy_ = ContactPolicy.from_state(
             {
@@ -178,6 +184,7 @@ class ContactStrategy(BaseEstimator):
                 random_state=self._seed(random_state),
                 policy_version=self.version,
                 block_customers=_BLOCK_CUSTOMERS,
+                segments=self.segments_,
                 on_block=_tick(bar),
             )
 
@@ -266,6 +273,23 @@ class ContactStrategy(BaseEstimator):
         wanted = opened.batch_ids[-1] if batch_id is None else batch_id
         return replay_with(self, opened, wanted, portfolio)
 
+    def segment(
+        self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, days: int = 30
+    ) -> pd.DataFrame:
+        """Label every customer, with what `contactopt.segments.profile` tells of the segments.
+
+        See `contactopt.segments.segment_portfolio`; raises as `score` does.
+        """
+        from contactopt.segments import segment_portfolio
+
+        if not hasattr(self, "segments_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = _instant(as_of)
+        self._check(portfolio, instant)
+        return segment_portfolio(
+            portfolio, self.segments_, config=self.config, as_of=instant, days=days
+        )
+
     # ---- keeping -------------------------------------------------------------------------
 
     @property
@@ -292,11 +316,13 @@ class ContactStrategy(BaseEstimator):
         """
         from contactopt.models.fitting import models_from_state
         from contactopt.policy import ContactPolicy
+        from contactopt.segments import StageSegments
 
         state = load_bundle(folder, kind="strategy")
         self = cls(config=StrategyConfig.from_mapping(state["config"]))
         self.models_ = models_from_state(state["models"])
         self.policy_ = ContactPolicy.from_state(state["policy"])
+        self.segments_ = StageSegments.from_state(state.get("segments"))
         self.fit_record_ = state["record"]
         self.as_of_ = pd.Timestamp(self.fit_record_["as_of"])
         self._version = None
@@ -311,6 +337,7 @@ class ContactStrategy(BaseEstimator):
             "config": self.config.to_mapping(),
             "models": models_to_state(self.models_),
             "policy": self.policy_.to_state(),
+            "segments": self.segments_.to_state(),
             "record": _without_seconds(self.fit_record_),
         }
 

@@ -100,7 +100,24 @@ def test_folder_and_registry_give_the_same_strategy(
     assert_scores_are_frozen(from_registry.score(portfolio, as_of=AS_OF))
 
 
-def test_log_of_the_first_format_can_be_read() -> None:
-    decisions = pd.concat(map(pd.read_parquet, sorted((LOG / "decisions").glob("*.parquet"))))
+def test_log_of_the_first_format_explains_its_decisions() -> None:
+    log = co.read_decisions(LOG)
+    decisions = log.to_frame()
     assert sorted(decisions["customer_id"]) == SCORES["customer_ids"]
     assert set(decisions["policy_version"]) == {SCORES["content_hash"]}
+    drawn = decisions[decisions["action_id"] != "wait"].iloc[0]
+    actions = log.why(drawn["decision_id"]).to_frame().set_index("action_id")
+    row = SCORES["customer_ids"].index(drawn["customer_id"])
+    column = SCORES["action_ids"].index(drawn["action_id"])
+    found = actions.loc[drawn["action_id"]]
+    assert found["probability"] == pytest.approx(drawn["propensity"], abs=1e-12)
+    assert found["value"] == pytest.approx(SCORES["value"][row][column], rel=1e-6)
+    blocked = actions[actions["probability"] == 0].drop(index="wait", errors="ignore")
+    assert len(blocked)
+    assert (blocked["reasons"].str.len() > 0).all()
+
+
+def test_log_of_the_first_format_can_be_replayed_as_far_as_it_goes() -> None:
+    report = co.read_decisions(LOG).replay()
+    assert report.ok
+    assert report.notes  # what such a log does not hold is said

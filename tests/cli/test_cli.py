@@ -19,7 +19,19 @@ from typer.testing import CliRunner
 
 from contactopt.cli import app, main
 
-VERBS = ["demo", "simulate", "validate", "fit", "rank", "timeline", "why", "replay", "promote", "rollback"]
+VERBS = [
+    "demo",
+    "simulate",
+    "ingest",
+    "validate",
+    "fit",
+    "rank",
+    "timeline",
+    "why",
+    "replay",
+    "promote",
+    "rollback",
+]
 
 
 @dataclass(frozen=True)

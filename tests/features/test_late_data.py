@@ -183,7 +183,7 @@ def test_a_month_day_by_day(recorded: bool, delays: dict[str, float]) -> None:
         whole, AS_OF, step_days=1, horizon_days=HORIZON, max_rows=1_000_000
     )
     days = training_instants(whole, AS_OF, step_days=1, horizon_days=HORIZON)[-N_DAYS:]
-    days = days[:: 3 if delays and recorded else 1]  # the third world: every third day
+    days = days[:: 6 if delays and recorded else 1]  # the third world: every sixth day
     pipeline = FeaturePipeline(use_age=True).fit(whole, customers=customers, as_of=instants)
     keep = np.isin(instants, days)
     customers, instants = customers[keep], instants[keep]
@@ -209,7 +209,7 @@ def test_a_month_day_by_day(recorded: bool, delays: dict[str, float]) -> None:
         assert in_arrears.tolist() == customers[rows].tolist()
         hidden += sum((tables[n][e] <= stamp(day)).sum() - len(held[n]) for n, e in EVENT.items())
     # it was a test: the days lacked rows of events that had happened
-    assert of_all.size > 10_000 and hidden > 3 * len(days)
+    assert of_all.size > 8_000 and hidden > 2 * len(days)
 
 
 def test_the_replay_would_see_a_leak() -> None:
@@ -222,7 +222,7 @@ def test_the_replay_would_see_a_leak() -> None:
     served = pipeline.transform(serving(arrived(tables, now, {}), now, config({})), as_of=now)
     known = pipeline.transform(leaky, as_of=now)
     differs = [c for c in known if not known[c].equals(served[c])]
-    for block in ("payments", "promises", "channels", "pressure"):
+    for block in ("debt", "payments", "channels", "pressure"):
         assert any(c.startswith(block) for c in differs), (block, differs)
 
 

@@ -29,6 +29,7 @@ from outside.one_case_each import (
 from contactopt import Portfolio
 from contactopt.contracts import TABLES
 from contactopt.errors import ContractError
+from contactopt.plan import ContactPlan
 
 #: tables whose rows protect somebody, read from the contract: a new one is covered at once
 PROTECTING = tuple(n for n, s in TABLES.items() if s.on_fault == "customer")
@@ -382,17 +383,33 @@ def of_nobody(k: Case) -> bool:
     )
 
 
-def leaks(some: list[Case], table: pd.DataFrame) -> list[str]:
+def open_actions(plan: ContactPlan) -> pd.DataFrame:
+    """Every action that could have been drawn: customer_id, channel, hour, start."""
+    batch = plan.batch
+    row, arm = np.nonzero(np.asarray(plan.allocation.probabilities)[:, :-1] > 0)
+    start = batch.slot_start[row, arm]
+    instants = pd.Series(pd.to_datetime(start, unit="us", utc=True, errors="coerce"))
+    channels = np.array(batch.actions.channels, dtype=object)[batch.actions.channel_index]
+    return pd.DataFrame(
+        {
+            "customer_id": np.asarray(batch.customer_ids, dtype=object)[row],
+            "channel": channels[arm],
+            "hour": np.asarray(batch.actions.hours)[arm],
+            "start": instants.mask(start < 0),
+        }
+    )
+
+
+def leaks(some: list[Case], open_to: pd.DataFrame) -> list[str]:
     """Cases whose customer could be contacted by what the row protects from."""
-    open_to = table[table["probability"] > 0]
     rows = dict(tuple(open_to.groupby("customer_id")))
     found = []
     for k in some:
         own = rows.get(k.customer)
         if own is None:
             continue
-        bad = zip(own["channel"], own["hour"], own["start"], strict=True)
-        hit = [k.protection.forbids(*action) for action in bad]
+        actions = zip(own["channel"], own["hour"], own["start"], strict=True)
+        hit = [k.protection.forbids(*action) for action in actions]
         if any(hit):
             found.append(f"{k.told}: {sorted(set(own['channel'][hit]))}")
     return found

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outside.cold_line import cold, load, table_of
+from outside.cold_line import cold, load
 from outside.malformed_rows import (
     COLUMNS,
     OTHER,
@@ -29,6 +29,7 @@ from outside.malformed_rows import (
     leaks,
     loaded,
     of_nobody,
+    open_actions,
     says_something_else,
     write_csv,
 )
@@ -55,15 +56,15 @@ def assert_no_leak(strategist: ContactStrategy, some: list[Case], portfolio: Por
     out = set(portfolio.quarantined_customers)
     assert not out & set(portfolio.customer_ids)
     plan = plan_of(strategist, portfolio)
-    table = table_of(plan)
-    found = leaks(some, table)
+    open_to = open_actions(plan)
+    found = leaks(some, open_to)
     assert not found, f"{len(found)} leak(s):\n" + "\n".join(found[:20])
     drawn = plan.to_frame(k=100)
     assert not out & set(drawn["customer_id"])
     dead = {f"{k.customer}-mobile" for k in some if k.protection.name == "number dead"}
     dead |= {f"{k.customer}-email" for k in some if k.protection.name == "mail dead"}
     assert not dead & set(drawn["contact_point_id"].dropna())
-    assert SURE in set(table.loc[table["probability"] > 0, "customer_id"])
+    assert SURE in set(open_to["customer_id"])
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
@@ -127,8 +128,7 @@ def test_no_column_of_another_type_leads_to_contact(
         if kind == "zoned" and column == "changed_at":
             continue  # grant and revocation at one instant: told by another test
         for part, portfolio in loaded([one], lambda _, f=frames: load(f, 1.0)):
-            table = table_of(plan_of(cold_strategy, portfolio))
-            assert not leaks(part, table)
+            assert not leaks(part, open_actions(plan_of(cold_strategy, portfolio)))
 
 
 # ---- any value ---------------------------------------------------------------------------------
@@ -195,8 +195,7 @@ def planned(strategist: ContactStrategy, *parts: Any) -> set[str]:
         portfolio = load(merged([*bystanders(), *parts]), 1.0)
     except ContractError:
         return set()
-    table = table_of(plan_of(strategist, portfolio))
-    return set(table.loc[table["probability"] > 0, "customer_id"])
+    return set(open_actions(plan_of(strategist, portfolio))["customer_id"])
 
 
 def test_one_hold_id_told_twice_keeps_both_customers_out(cold_strategy: ContactStrategy) -> None:

@@ -28,7 +28,7 @@ def told(report: object, what: str) -> tuple[int, int]:
     return int(line["compared"]), int(line["equal"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(0, 90),
@@ -41,7 +41,7 @@ def told(report: object, what: str) -> tuple[int, int]:
             ContactPolicy(exploration=Softmax(), floor=0.0),
             ContactPolicy(exploration=None),
             ContactPolicy(floor=0.01, exploration_share=0.5, holdout_share=0.2),
-            ContactPolicy(exploration_share=0.0, exploration_money=1e-6),
+            ContactPolicy(exploration_share=0.001, holdout_share=0.0, floor=0.0),
         ]
     ),
 )

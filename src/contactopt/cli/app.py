@@ -12,6 +12,7 @@ import typer
 from contactopt.cli.demo import demo
 from contactopt.cli.export import export
 from contactopt.cli.fit import fit
+from contactopt.cli.ingest import ingest
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
 from contactopt.cli.replay import replay
@@ -39,7 +40,20 @@ app = typer.Typer(
     # its traces print local variables: customers' rows
     pretty_exceptions_enable=False,
 )
-for verb in (demo, simulate, validate, fit, rank, export, timeline, why, replay, promote, rollback):
+for verb in (
+    demo,
+    simulate,
+    ingest,
+    validate,
+    fit,
+    rank,
+    export,
+    timeline,
+    why,
+    replay,
+    promote,
+    rollback,
+):
     app.command()(verb)
 
 

@@ -58,8 +58,8 @@ def export(
     \b
     For example:
         contactopt export plan --pool agents --out dialler.csv
-        contactopt export plan --pool texts --out sms.csv --separator ";" --excel \
-    --column decision_id=REF --column contact_point_id=PHONE --column slot_start_local=SEND_AT
+        contactopt export plan --out all.csv --separator ";" --excel
+        contactopt export plan --out x.csv --column decision_id=REF --column contact_point_id=TO
     """
     from contactopt.plan.dispatch import dispatch_csv
     from contactopt.plan.log_plan import read_plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from contactopt.cli.options import (
     StrategyFile,
     TrackingUri,
 )
-from contactopt.cli.output import shows_progress, tell
+from contactopt.cli.output import say, shows_progress, tell
 from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -145,7 +146,14 @@ def _rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
     from contactopt.contracts import TABLES, Portfolio
 
     empty = {name: pd.DataFrame() for name, spec in TABLES.items() if spec.needed}
-    strategy.fit(Portfolio.from_frames(empty), as_of=as_of)
+    say("rests on priors: nothing is learned from the tables (`contactopt fit` does that)")
+    told = logging.getLogger("contactopt.models")
+    level = told.level
+    told.setLevel(logging.ERROR)  # each part would say the same in its own words
+    try:
+        strategy.fit(Portfolio.from_frames(empty), as_of=as_of)
+    finally:
+        told.setLevel(level)
 
 
 def _not_checked(plan: ContactPlan, config: StrategyConfig) -> tuple[tuple[str, str], ...]:

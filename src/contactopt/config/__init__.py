@@ -1,5 +1,6 @@
 """What the user wants: the strategy file, validated, with hints for misspelt keys."""
 
+from contactopt.config.mapping_example import example_mapping_text
 from contactopt.config.sections import (
     ChannelConfig,
     ExplorationConfig,
@@ -26,5 +27,6 @@ __all__ = [
     "StrategyConfig",
     "TemplateConfig",
     "TrackingConfig",
+    "example_mapping_text",
     "example_strategy_text",
 ]

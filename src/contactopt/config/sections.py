@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from contactopt.contracts.vocabulary import FREQUENCIES, OFFER_KINDS, POINT_KINDS
 
@@ -145,6 +145,28 @@ class ModelsConfig(Section):
     #: days between the instants at which training rows are cut
     training_step_days: int = Field(default=7, ge=1, le=90)
     n_folds: int = Field(default=3, ge=2, le=10)
+
+
+class SegmentsConfig(Section):
+    """How customers are grouped by the stage of their arrears and the size of their balance."""
+
+    #: last day past due of early, middle and late arrears
+    stage_days: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        default=(30, 90, 180), min_length=3, max_length=3
+    )
+    #: bands of balance whose limits are learned at the fit; 1 is no band
+    n_balance_bands: int = Field(default=3, ge=1, le=5)
+    #: limits of the bands in ``currency``, ascending; they win over learned ones
+    balance_limits: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        default=(), max_length=4
+    )
+
+    @field_validator("stage_days", "balance_limits")
+    @classmethod
+    def _ascend(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if list(values) != sorted(set(values)):
+            raise ValueError("the numbers must ascend")
+        return values
 
 
 class TrackingConfig(Section):

@@ -26,6 +26,7 @@ from contactopt.config.sections import (
     PoolConfig,
     RulesConfig,
     Section,
+    SegmentsConfig,
     Share,
     TemplateConfig,
     TrackingConfig,
@@ -76,6 +77,7 @@ class StrategyConfig(Section):
     lead_minutes: int = Field(default=30, ge=0, le=24 * 60)
     max_quarantined_share: Share = 0.0
     models: ModelsConfig = ModelsConfig()
+    segments: SegmentsConfig = SegmentsConfig()
     tracking: TrackingConfig = TrackingConfig()
     random_state: int = Field(default=0, ge=0)
 
@@ -264,6 +266,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         "orchestration": OrchestrationConfig,
         "exploration": ExplorationConfig,
         "models": ModelsConfig,
+        "segments": SegmentsConfig,
         "tracking": TrackingConfig,
     }
     if not location:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_scalar
 
+from contactopt.contracts.fault_advice import advice
 from contactopt.errors import ContractError, sample_ids
 
 __all__ = ["QUARANTINE_COLUMNS", "Fault", "FaultLog", "contract_error"]
@@ -50,7 +51,8 @@ class Fault:
         where = f"{self.table}.{self.column}" if self.column else self.table
         rows = f" in {self.n_rows} row{'s' if self.n_rows != 1 else ''}" if self.n_rows else ""
         named = f" ({', '.join(self.ids)})" if self.ids else ""
-        detail = f": {self.detail}" if self.detail else ""
+        told = self.detail or advice(self.table, self.column, self.check)
+        detail = f": {told}" if told else ""
         return f"{where} {self.check}{rows}{named}{detail}"
 
 
@@ -153,10 +155,13 @@ def _written(value: Any) -> str | None:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
-def contract_error(faults: list[Fault], headline: str, hint: str) -> ContractError:
+def contract_error(
+    faults: list[Fault], headline: str, hint: str, refusal: object = None
+) -> ContractError:
     """Return the one error that tells every fault: table x check x count."""
     lines = [f"  {f}" for f in faults[:60]]
     if len(faults) > 60:
         more = sample_ids({f.table for f in faults[60:]})
         lines.append(f"  and {len(faults) - 60} more kinds of fault in {more}")
-    return ContractError("\n".join([headline, *lines]), faults=faults, hint=hint)
+    message = "\n".join([headline, *lines])
+    return ContractError(message, faults=faults, hint=hint, refusal=refusal)

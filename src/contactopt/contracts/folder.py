@@ -48,7 +48,7 @@ class FolderFrames(Mapping[str, pd.DataFrame]):
             return frame
         except (OSError, ValueError, pa.ArrowException) as error:
             # messages of the readers may quote the file's content: name the kind only
-            detail = f"{path.name}: {type(error).__name__}"
+            detail = f"{path.name}: {_unreadable(error)}"
             self._faults.append(Fault(name, "", "unreadable file", detail=detail))
             raise KeyError(name) from None
 
@@ -155,6 +155,15 @@ def _plain(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(coerce_temporal_nanoseconds=False, split_blocks=True, self_destruct=True)
 
 
+def _unreadable(error: Exception) -> str:
+    """Say why a file cannot be read, in our words where the reader's name says little."""
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "empty: give it at least its header line"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8: save it as UTF-8, or bring it in with `contactopt ingest`"
+    return type(error).__name__
+
+
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
     """Read text as text: the contract's kinds, not a guess by column, decide what it means."""
     frame = pd.read_csv(
@@ -237,8 +246,8 @@ def write_folder(
             told = {k: v.isoformat() for k, v in sorted(complete_to.items())}
             text = json.dumps({"complete_to": told}, indent=2)
             (fresh / "portfolio.json").write_text(text + "\n", "utf-8")
-        fresh.chmod(0o777 & ~_umask())
-        _swap(fresh, target)
+        fresh.chmod(0o777 & ~umask())
+        swap_folder(fresh, target)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -258,13 +267,15 @@ def _replaceable(target: Path) -> bool:
     return all(p.stem in ours and p.suffix in suffixes for p in target.iterdir())
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the permission bits that new files go without."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def _swap(fresh: Path, target: Path) -> None:
+def swap_folder(fresh: Path, target: Path) -> None:
+    """Put a finished folder in its place; what stood there goes only when that has worked."""
     if not target.exists():
         fresh.rename(target)
         return

@@ -26,6 +26,7 @@ from contactopt.contracts.local_days import customer_zones, place_days
 from contactopt.contracts.placeholders import check_placeholders
 from contactopt.contracts.quarantine import Quarantined, quarantine
 from contactopt.contracts.read_tables import RawTables, read_tables
+from contactopt.contracts.refusal import Refusal
 from contactopt.contracts.tables import TABLES
 from contactopt.errors import ContractError
 
@@ -86,12 +87,12 @@ def load_tables(
     raw.log.structural[:] = [*found_before, *missing]
     joined = _check_across(raw)
     if raw.log.structural:
-        raise _refusal(raw.log.summary(_ids(raw)))
+        raise _refusal(raw, raw.log.summary(_ids(raw)))
     clean = quarantine(raw, joined) if raw.log.n_faulty_rows else _untouched(raw)
     faults = raw.log.summary(_ids(raw))
     share = _share(raw, clean)
     if raw.log.structural or share > max_quarantined_share:
-        raise _refusal(faults, share, len(clean.customers))
+        raise _refusal(raw, faults, share, clean)
     if faults:
         joined = join(clean.tables)
     ids, owner = joined.index["customers"].to_numpy(object), joined.owners()
@@ -144,7 +145,10 @@ def _share(raw: RawTables, clean: Quarantined) -> float:
     return max(raw.log.n_faulty_rows / max(n_rows, 1), len(clean.customers) / max(n_customers, 1))
 
 
-def _refusal(faults: list[Fault], share: float = 0.0, n_customers: int = 0) -> ContractError:
+def _refusal(
+    raw: RawTables, faults: list[Fault], share: float = 0.0, clean: Quarantined | None = None
+) -> ContractError:
+    n_customers = 0 if clean is None else len(clean.customers)
     n_rows = sum(f.n_rows for f in faults)
     whole = sum(f.structural for f in faults)
     headline = f"the portfolio does not meet the contract: {len(faults)} kind(s) of fault"
@@ -164,7 +168,22 @@ def _refusal(faults: list[Fault], share: float = 0.0, n_customers: int = 0) -> C
             "mend the rows, or go on without them and without the customers they concern: "
             f"max_quarantined_share={enough:.4f} allows this many"
         )
-    return contract_error(faults, headline, hint)
+    return contract_error(faults, headline, hint, _what_is_left(raw, faults, clean))
+
+
+def _what_is_left(raw: RawTables, faults: list[Fault], clean: Quarantined | None) -> Refusal:
+    def sound(name: str) -> pd.DataFrame:
+        frame = raw.typed[name]
+        return frame[~raw.log.faulty(name, len(frame))] if raw.log.columns_of(name) else frame
+
+    return Refusal(
+        tables={name: sound(name) for name in TABLES} if clean is None else clean.tables,
+        faults=tuple(faults),
+        quarantine=_quarantine_frame(raw),
+        quarantined_customers=() if clean is None else tuple(map(str, clean.customers)),
+        rows={name: len(frame) for name, frame in raw.typed.items()},
+        dropped_columns=raw.dropped_columns,
+    )
 
 
 def _place_all_days(raw: RawTables, clean: Quarantined, owner: dict[str, Codes]) -> None:

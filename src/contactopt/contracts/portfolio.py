@@ -17,6 +17,7 @@ from contactopt.contracts.completeness import read_complete_to
 from contactopt.contracts.content_hash import content_hash
 from contactopt.contracts.faults import Fault
 from contactopt.contracts.folder import read_folder, write_folder
+from contactopt.contracts.known import known_at
 from contactopt.contracts.links import Codes
 from contactopt.contracts.load import Loaded, load_tables
 from contactopt.contracts.native_frames import to_pandas
@@ -198,9 +199,7 @@ class Portfolio:
         units = None if capacity is None else read_capacity(capacity)
         return cls(loaded, complete_to=instants, capacity=units)
 
-    def with_vendor_file(
-        self, file: VendorFile, *, max_quarantined_share: float = 0.0
-    ) -> Portfolio:
+    def with_vendor_file(self, file: VendorFile, max_quarantined_share: float = 0.0) -> Portfolio:
         """Return a portfolio with the rows of a vendor's file, checked anew as a whole.
 
         Rows with ids that are there already are folded into them (`vendors.folding`); if nothing
@@ -329,13 +328,7 @@ class Portfolio:
         The later of its event time and `recorded_at`; without `recorded_at` the event time plus
         the delay of that table (hours, default 0).
         """
-        frame, column = self.tables[table], TABLES[table].event_time
-        if column is None:
-            raise ValueError(f"{table} holds no events")
-        event, recorded = frame[column], frame["recorded_at"]
-        delay = pd.Timedelta(hours=(data_delay or {}).get(table, 0.0))
-        known = recorded.where(recorded > event, event)
-        return known.where(recorded.notna(), event + delay)
+        return known_at(table, self.tables[table], data_delay)
 
     def validate(
         self, config: StrategyNeeds | None = None, as_of: str | pd.Timestamp | None = None

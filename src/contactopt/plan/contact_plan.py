@@ -228,11 +228,20 @@ class ContactPlan:
         decision = decision_rows(self, at, at + 1).iloc[0].to_dict()
         return Why(decision, action_rows(self, at, at + 1), self.facts)
 
-    def summary(self) -> dict[str, object]:
-        """Return the plan in figures, JSON-ready."""
-        from contactopt.plan.summary import summarise
+    @overload
+    def summary(self, by: None = None) -> dict[str, object]: ...
+    @overload
+    def summary(self, by: str | pd.Series | Mapping[str, object]) -> pd.DataFrame: ...
+    def summary(self, by=None):
+        """Return the plan in figures: JSON-ready, or a frame with a row per group.
 
-        return summarise(self)
+        ``by`` is a column of the plan (segment, channel, pool, slot_local_hour, ...) or values
+        by customer id; see `contactopt.plan.summary_by.summarise_by`.
+        """
+        from contactopt.plan.summary import summarise
+        from contactopt.plan.summary_by import summarise_by
+
+        return summarise(self) if by is None else summarise_by(self, by)
 
     @property
     def plot(self) -> PlanPlots:

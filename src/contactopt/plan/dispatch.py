@@ -290,5 +290,6 @@ def _text_of(us: npt.NDArray[np.int64], end: Any) -> npt.NDArray[np.object_]:
     # few distinct instants: slots begin on the hour
     distinct, at = np.unique(seconds, return_inverse=True)
     texts = np.datetime_as_string(distinct, unit="s").astype(object)
-    found = texts[at] + end
-    return np.where(absent, None, found)
+    found = np.asarray(texts[at] + end, dtype=object)
+    found[absent] = None
+    return found

@@ -162,7 +162,8 @@ def work(plan: ContactPlan, figures: dict[str, Any]) -> str:
     """Return load by hour and value by channel."""
     load, value = load_frame(plan), value_frame(plan)
     by_hour = load.groupby("hour")["contacts"].sum()
-    busiest = f"; most at {int(by_hour.idxmax()):02d}h" if len(by_hour) else ""
+    most = int(by_hour.to_numpy().argmax()) if len(by_hour) else 0
+    busiest = f"; most at {by_hour.index[most]:02d}h" if len(by_hour) else ""
     shown = value.rename(columns={"planned": "contacts"})
     money = figures["currency"]
     rows = [
@@ -295,6 +296,7 @@ def sample(plan: ContactPlan, n_rows: int) -> str:
     )
     first = frame.groupby("pool", sort=True).head(n_rows)
     local = dispatch_frame(first).set_index("decision_id")
+    starts, ends = local["slot_start_local"].to_dict(), local["start_before_local"].to_dict()
     body = (
         f"<p>The first {n_rows} by priority of each pool, of {len(frame):,} planned contacts. "
         "Times are the customers' own. Nothing may start at or after its last column's time.</p>"
@@ -306,8 +308,8 @@ def sample(plan: ContactPlan, n_rows: int) -> str:
         rows = [
             (r.priority, r.customer_id, r.debt_id, r.action_id, f"{r.propensity:.4f}",
              f"{r.expected_value:,.2f}", f"{r.price:,.2f}", r.decision_id,
-             local.at[r.decision_id, "slot_start_local"],
-             local.at[r.decision_id, "start_before_local"])
+             starts[r.decision_id],
+             ends[r.decision_id])
             for r in own.itertuples()
         ]  # fmt: skip
         body += f"<h3>{escape(_text(pool))}</h3>" + table(

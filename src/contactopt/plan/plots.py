@@ -138,7 +138,7 @@ def load_chart(
     whose = "customers' local hour" if zone == "customer" else "hour of the pool's clock"
     amount, unit = "contacts", "contacts"
     if pool is not None and zone == "pool":
-        amount, unit = "units", _unit_of(plan, pool)
+        amount, unit = _unit_of(plan, pool)
         whose = f"hour, {plan.pool_zones.get(pool, 'UTC')}"
     title = "Load by hour" + ("" if pool is None else f": {pool}")
     shown = data if zone == "pool" else data.drop(columns="date")
@@ -193,7 +193,7 @@ def load_frame(plan: ContactPlan, pool: str | None = None, zone: str = "customer
     keyed = pd.DataFrame(
         {
             "pool": frame["pool"].to_numpy(object),
-            "date": np.where(dated, dates.astype(object), None),
+            "date": pd.Series(dates, dtype="str").where(dated),
             "hour": pd.array(np.where(has, hour, 0), dtype="Int64"),
             "series": frame["channel"].to_numpy(object),
             "contacts": np.ones(len(frame), dtype=np.int64),
@@ -209,13 +209,10 @@ def load_frame(plan: ContactPlan, pool: str | None = None, zone: str = "customer
 
 def _limits(plan: ContactPlan, found: pd.DataFrame) -> list[float]:
     """Units of the capacity row of each line's hour; the label of a row names it."""
-    units = dict(zip(plan.rows.table.label, plan.rows.table.units, strict=True))
-    return [
-        np.nan
-        if pd.isna(line.hour)
-        else float(units.get(f"{line.pool} {line.date} {int(line.hour):02d}h", np.nan))
-        for line in found.itertuples()
-    ]
+    units = dict(zip(plan.rows.table.label, plan.rows.table.units.tolist(), strict=True))
+    hour = found["hour"].fillna(-1).to_numpy(np.int64)
+    keys = zip(found["pool"], found["date"], hour, strict=True)
+    return [units.get(f"{pool} {day} {at:02d}h", np.nan) for pool, day, at in keys]
 
 
 def value_frame(plan: ContactPlan) -> pd.DataFrame:
@@ -332,9 +329,10 @@ def blocked_frame(plan: ContactPlan, count: Mapping[str, int] | None = None) -> 
     )
 
 
-def _unit_of(plan: ContactPlan, pool: str) -> str:
+def _unit_of(plan: ContactPlan, pool: str) -> tuple[str, str]:
+    """Return the column to draw and its name: contacts for a pool that nothing limits."""
     units = dict(zip(plan.rows.table.pool, plan.rows.table.unit, strict=True))
-    return units.get(pool, "units")
+    return ("units", units[pool]) if pool in units else ("contacts", "contacts")
 
 
 def refuse_unknown_pool(pool: str, known: Any) -> None:

@@ -74,9 +74,14 @@ def capacity_bars(
     ax.barh(y, share[order], height=0.72, facecolor=COLOURS[4], alpha=0.5)
     ax.set_yticks(y, [plain(label) for label in frame["row"].iloc[order]])
     for k, row in enumerate(frame.iloc[order].to_dict(orient="records")):
-        text = f"{row['drawn']:,.6g} of {row['units']:,.6g} {row['unit']}"
+        text = f"{_short(row['drawn'])} of {_short(row['units'])} {row['unit']}"
         text += f" · {row['price']:,.3g} {currency}"
         ax.text(0.02, k, plain(text, longest=60), va="center", fontsize=8, color=INK)
     ax.set_xlim(0.0, max(1.0, float(share.max(initial=0.0))) * 1.02)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     return Plot(ax, frame)
+
+
+def _short(amount: float) -> str:
+    """Write an amount with at most one decimal, small ones with three digits."""
+    return f"{amount:,.1f}".removesuffix(".0") if amount >= 10 else f"{amount:.3g}"

@@ -13,8 +13,8 @@ from typing import Any
 __all__ = ["default_look", "inline_svg", "svg_of"]
 
 #: settings under which the same figure gives the same bytes, with text that stays text
-_FIXED = {"svg.hashsalt": "contactopt", "svg.fonttype": "none"}
-_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_FIXED: Any = {"svg.hashsalt": "contactopt", "svg.fonttype": "none"}
+_NO_METADATA: Any = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 @contextmanager
@@ -23,7 +23,9 @@ def default_look() -> Iterator[None]:
     import matplotlib
 
     # a backend is chosen once per process and no matter of looks
-    given = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
+    given: Any = {
+        k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")
+    }
     with matplotlib.rc_context(given):
         yield
 

@@ -16,6 +16,7 @@ from contactopt.journal.terms import open_journal
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch_stack import BatchStack
 from contactopt.policy.scorer import score_block
+from contactopt.segments import StageSegments, customer_columns
 
 __all__ = ["score_portfolio"]
 
@@ -33,11 +34,17 @@ def score_portfolio(
     random_state: int,
     policy_version: str,
     block_customers: int,
+    segments: StageSegments | None = None,
     on_block: Callable[[str], None] = lambda _: None,
 ) -> ScoredBatch:
     """Score every customer of a portfolio in blocks.
 
     Masks depend only on data known at ``as_of`` and on the seeded rotation, never on a draw.
+
+    Parameters
+    ----------
+    segments : StageSegments, optional
+        Fitted; without them customers are labelled by stage alone.
 
     Returns
     -------
@@ -45,11 +52,12 @@ def score_portfolio(
         The same for every block size.
     """
     resting = shared_point_rotation(portfolio, as_of, random_state)["customer_id"]
+    labels = StageSegments.from_state(None) if segments is None else segments
     stack, notes = BatchStack(portfolio.n_customers), set[str]()
     with returning_memory():
         for block in portfolio.blocks(block_customers):
             # in a function of its own, so that nothing of a block outlives it
-            scored, said = _scored(block, models, rules, config, as_of, resting)
+            scored, said = _scored(block, models, rules, config, as_of, resting, labels)
             stack.add(scored)
             notes.update(said)
             del scored
@@ -74,6 +82,7 @@ def _scored(
     config: StrategyConfig,
     as_of: pd.Timestamp,
     resting: pd.Series,
+    labels: StageSegments,
 ) -> tuple[ScoredBatch, tuple[str, ...]]:
     view = open_journal(block, config).as_of(as_of)
     verdict = evaluate(
@@ -84,4 +93,6 @@ def _scored(
         denied={SHARED_POINT: resting},
     )
     features = models.features.transform(view.journal, as_of=as_of)
-    return score_block(view, features, models, verdict, config), verdict.notes
+    scored = score_block(view, features, models, verdict, config)
+    segment = labels.predict(customer_columns(view))
+    return replace(scored, segment=segment), verdict.notes

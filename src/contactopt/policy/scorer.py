@@ -20,8 +20,6 @@ from contactopt.policy.value import action_values, discount_factor
 __all__ = ["ScoringModels", "score_block"]
 
 Floats = npt.NDArray[np.float64]
-#: stage of a customer none of whose debts is in arrears
-_NO_STAGE = "current"
 
 
 class ScoringModels(Protocol):
@@ -127,20 +125,8 @@ def score_block(
         template=verdict.template,
         template_ids=tuple(t.template_id for t in config.templates),
         language=language,
-        segment=stage_of_customers(view),
         max_attempts=np.array([config.channel(a.channel).max_attempts for a in actions]),
     )
-
-
-def stage_of_customers(view: JournalView) -> npt.NDArray[np.object_]:
-    """Return the stage of each customer's largest arrears, shape (n,); ``current`` without any."""
-    debts = view.debts
-    stage = np.full(len(view.customer_ids), _NO_STAGE, dtype=object)
-    late = debts[(debts["past_due_now"] > 0).to_numpy()]
-    largest = late.sort_values(["past_due_now", "debt_id"], ascending=[False, True])
-    first = largest.drop_duplicates("customer")
-    stage[first["customer"].to_numpy(dtype=np.int64)] = first["stage"].astype(object).to_numpy()
-    return stage
 
 
 def _bounded_amount(predicted: npt.ArrayLike, view: JournalView) -> Floats:

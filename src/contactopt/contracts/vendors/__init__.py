@@ -1,7 +1,7 @@
 """Vendors' files: a mapping says what their columns, codes and times mean; rows become ours."""
 
-from contactopt.contracts.vendors.ingest import ingest
 from contactopt.contracts.vendors.ingest_report import IngestReport
+from contactopt.contracts.vendors.ingestion import ingest
 from contactopt.contracts.vendors.mapping import VendorMapping
 from contactopt.contracts.vendors.reading import read_vendor_file
 from contactopt.contracts.vendors.report import VendorReport

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts import vocabulary as v
+from contactopt.contracts.links import positions
 from contactopt.contracts.tables import TABLES
 from contactopt.contracts.vendors.folding import fold_rows
 from contactopt.contracts.vendors.vendor_file import VendorFile
@@ -19,7 +20,7 @@ from contactopt.errors import ContractError, sample_ids
 if TYPE_CHECKING:
     from contactopt.contracts.portfolio import Portfolio
 
-__all__ = ["Additions", "additions", "merged_portfolio"]
+__all__ = ["Additions", "additions", "merged_portfolio", "with_additions"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -63,7 +64,9 @@ def _of_table(name: str, table: pd.DataFrame, incoming: pd.DataFrame) -> Additio
     spec = TABLES[name]
     key = list(spec.key)
     columns = list(spec.columns)
-    before = table.loc[table[key[0]].isin(incoming[key[0]]), columns]
+    # looked up by Arrow, which makes no Python object of an id
+    among = positions(table[key[0]], pd.Index(incoming[key[0]].unique())) >= 0
+    before = table.loc[among, columns]
     _same_owner(name, before, incoming)
     both = pd.concat([before, incoming[columns]], ignore_index=True)
     settled = np.arange(len(both)) < len(before)
@@ -114,7 +117,9 @@ def merged_portfolio(
     changes = additions(portfolio.tables, file)
     if all(change.nothing for change in changes.values()):
         return portfolio
-    tables = {n: _with(portfolio.tables[n], c, n) for n, c in changes.items() if not c.nothing}
+    tables = {
+        n: with_additions(portfolio.tables[n], c, n) for n, c in changes.items() if not c.nothing
+    }
     channels = portfolio.tables["touches"]["channel"].dropna().unique()
     more = tables.get("touches", portfolio.tables["touches"])["channel"].dropna().unique()
     made = Portfolio.from_frames(
@@ -150,7 +155,8 @@ def _with_history(made: Portfolio, before: Portfolio) -> Portfolio:
     return type(made)(loaded, complete_to=before.complete_to, capacity=before.capacity)
 
 
-def _with(table: pd.DataFrame, change: Additions, name: str) -> pd.DataFrame:
+def with_additions(table: pd.DataFrame, change: Additions, name: str) -> pd.DataFrame:
+    """Return a table with the changes in it; new rows stand at its end."""
     key = list(TABLES[name].key)
     stays = table
     if len(change.changed):

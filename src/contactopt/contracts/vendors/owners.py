@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.contracts.links import positions
 from contactopt.contracts.tables import TABLES
 from contactopt.contracts.vendors.mapping import MATCH_KEYS, Match
 from contactopt.contracts.vendors.values import ids_of, literal
@@ -72,7 +73,8 @@ def customers_of(raw: pd.Series, match: Match, portfolio: Portfolio, instants: p
     text, _ = ids_of(_hashed(raw, match.hash))
     if match.by == "customer_id":
         known = np.union1d(portfolio.customer_ids, portfolio.quarantined_customers)
-        customer = text.where(text.isin(known)).to_numpy(object, na_value=None)
+        there = positions(text, pd.Index(known, dtype="str")) >= 0
+        customer = text.where(there).to_numpy(object, na_value=None)
     else:
         parent = portfolio.tables[MATCH_KEYS[match.by]]
         lead = pd.Series(parent["customer_id"].to_numpy(object), index=parent[match.by])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.cast import STRING, empty_column
+from contactopt.contracts.links import positions
 from contactopt.contracts.local_days import customer_zones, place_days
 from contactopt.contracts.tables import TABLES
 from contactopt.contracts.vendors.clock import days_of, instants_of
@@ -128,7 +129,7 @@ class Source:
         if parent is None:
             return values
         known = self.portfolio.tables[parent][TABLES[parent].key[0]]
-        lost = np.asarray(values.notna() & ~values.isin(known))
+        lost = np.asarray(values.notna()) & (positions(values, pd.Index(known)) < 0)
         self._note(ours, f"not in {parent}", lost)
         return values.mask(lost)
 
