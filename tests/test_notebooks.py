@@ -58,7 +58,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Jupyter's own, while it talks to itself
 @pytest.mark.filterwarnings("ignore:Unclosed socket:ResourceWarning")  # left by its client
-def test_runs_from_top_to_bottom(path: Path, kernel: str, tmp_path: Path) -> None:
+def test_runs_from_top_to_bottom(path: Path, kernel: str, tmp_path: Path) -> None:  # 003-24, 004-18
     """In an empty folder and without a warning of ours or of what we call."""
     from nbclient import NotebookClient
 

@@ -25,6 +25,7 @@ def blocks(language: str, name: str, before: str = "") -> list[str]:
     return re.findall(rf"^{before}```{language}\n(.*?)^```", text(name), re.M | re.S)
 
 
+# 003-27, 004-19
 @pytest.mark.parametrize("name", [n for n in (*READMES, *DOCS) if blocks("python", n)])
 def test_python_blocks_run_one_after_the_other(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

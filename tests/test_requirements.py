@@ -15,7 +15,8 @@ ID = re.compile(r"\b00[0-4]-\d\d\b")
 GROUPS = {"000": range(1, 28), "001": range(1, 17), "002": range(1, 26), "003": range(1, 32),
           "004": range(1, 22)}  # fmt: skip
 CHECK = r"(tests/[\w/]+\.py::test_\w+|benchmarks/\w+\.py)"
-OPEN = rf"open(?: \((?:part: {CHECK}|out of scope: [^()]+)\))?"
+CHECKS = rf"{CHECK}(?:, {CHECK})*"
+OPEN = rf"open(?: \((?:part: {CHECKS}|out of scope: [^()]+)\))?"
 
 
 def rows() -> list[list[str]]:
@@ -26,10 +27,7 @@ def rows() -> list[list[str]]:
 ROWS = {row[0]: row for row in rows()}
 
 
-def check_of(where: str) -> str | None:
-    """Return the test or benchmark that a row names."""
-    found = re.search(CHECK, where)
-    return found[0] if found else None
+NAMED = [(n, check) for n, row in ROWS.items() for check in re.findall(CHECK, row[4])]
 
 
 @cache
@@ -44,7 +42,7 @@ def test_every_id_has_one_complete_row() -> None:
         assert len(row) == 5, row[0]
         assert all(row), row[0]
         where = row[4]
-        assert re.fullmatch(CHECK, where) or re.fullmatch(OPEN, where), (row[0], where)
+        assert re.fullmatch(CHECKS, where) or re.fullmatch(OPEN, where), (row[0], where)
 
 
 def test_the_counts_at_the_top_are_those_of_the_table() -> None:
@@ -56,10 +54,8 @@ def test_the_counts_at_the_top_are_those_of_the_table() -> None:
     assert line in text(PAGE).splitlines()
 
 
-@pytest.mark.parametrize("number", [n for n, row in ROWS.items() if check_of(row[4])])
-def test_what_a_row_names_exists_and_cites_it(number: str) -> None:
-    check = check_of(ROWS[number][4])
-    assert check
+@pytest.mark.parametrize(("number", "check"), NAMED)
+def test_what_a_row_names_exists_and_cites_it(number: str, check: str) -> None:
     file, _, name = check.partition("::")
     source = text(ROOT / file)
     if name:

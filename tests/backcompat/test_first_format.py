@@ -81,6 +81,12 @@ def test_plan_can_be_ranked_in_capacity(strategy, portfolio) -> None:
     assert decisions["policy_version"].nunique() == 1
 
 
+def test_a_bundle_without_segments_has_those_of_the_library(strategy, portfolio) -> None:
+    told = strategy.segment(portfolio, as_of=AS_OF)
+    assert told["customer_id"].tolist() == SCORES["customer_ids"]
+    assert told["segment"].notna().all()
+
+
 def test_saved_again_it_scores_the_same(strategy, portfolio, tmp_path: Path) -> None:
     digest = strategy.save(tmp_path / "again")
     assert content_hash(tmp_path / "again") == digest == strategy.version

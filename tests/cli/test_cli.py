@@ -20,6 +20,9 @@ from typer.testing import CliRunner
 from contactopt.cli import app, main
 
 VERBS = [
+    "init",
+    "schema",
+    "doctor",
     "demo",
     "simulate",
     "ingest",
@@ -135,11 +138,16 @@ def test_faulty_rows_exit_1_and_name_no_value(world: Path, tmp_path: Path) -> No
     payments.to_parquet(path)
     done = contactopt("validate", "portfolio", "--json", cwd=tmp_path)
     fault = json.loads(done.stderr)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 1
     assert (fault["error"], fault["exit_code"]) == ("ContractError", 1)
     assert "payments" in fault["message"]
     assert fault["hint"]
-    assert "987654" not in done.stderr
+    assert "987654" not in done.stderr + done.stdout
+    report = json.loads(done.stdout)
+    assert report["ok"] is False
+    assert report["faults"] == [
+        {"table": "payments", "column": "amount", "check": "not above zero", "rows": 1}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,4 @@ def test_demo_keeps_everything_in_its_folder(tmp_path: Path, mlflow_template: Pa
     }
     assert result["version"] == "models:/contactopt-demo/1"
     assert result["customers"] == 200
+    assert result["batch_id"] in (tmp_path / "small" / "plan" / "plan.html").read_text("utf-8")

@@ -49,7 +49,7 @@ PAYMENTS = VendorMapping.from_mapping(
     }
 )
 QUICK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -140,6 +140,7 @@ def assert_same(left: dict[str, pd.DataFrame], right: dict[str, pd.DataFrame]) -
         pd.testing.assert_frame_equal(right[name], frame)
 
 
+# 003-04, 003-08, 003-27
 @QUICK
 @given(any_file, st.booleans(), st.data())
 def test_any_two_overlapping_files_give_what_the_whole_gives(small, file, stamped, data):

@@ -253,6 +253,25 @@ def test_callback_representative_and_language() -> None:
     assert (told(at("03-03"), touches=asked).state.callback or {})["source"] == "outcome"
 
 
+@pytest.mark.parametrize(
+    "detail",
+    ['{"from": [1], "to": {"a": NaN}, "source": 7}', "[1, 2]", '{"from": "soon", "to": 3}', "{}"],
+)
+def test_strange_details_of_holds_are_told_as_they_stand(detail: str) -> None:
+    holds = frame(
+        *(
+            {"hold_id": k, "customer_id": "C", "kind": k, "starts_at": at("03-01"),
+             "ends_at": None, "detail": detail}
+            for k in ("callback_agreed", "representative", "preference")
+        )
+    )  # fmt: skip
+    found = told(at("03-03"), holds=holds)
+    assert (found.state.representative or {})["source"] == "hold"
+    assert "Callback" in found.brief() and "Speaks for them" in repr(found)
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "<table>" in found._repr_html_()
+
+
 def test_html_escapes_what_the_data_say() -> None:
     touches = frame(touch("<b>T</b>", at("03-01"), "no_answer", vendor="<script>x</script>"))
     html = told(at("03-02"), touches=touches)._repr_html_()

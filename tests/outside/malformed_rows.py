@@ -364,7 +364,7 @@ def loaded(some: list[Case], load: Load) -> Iterator[tuple[list[Case], Portfolio
 def all_refused(some: list[Case], error: ContractError) -> bool:
     """Whether the refusal is about each of the cases: as many rows of nobody as cases."""
     told = [f for f in error.faults if getattr(f, "check", "") == "customer cannot be told"]
-    return any(str(f.detail).startswith(f"{len(some)} faulty") for f in told)
+    return sum(int(str(f.detail).split()[0]) for f in told) == len(some)
 
 
 def of_nobody(k: Case) -> bool:

@@ -61,7 +61,7 @@ def test_who_is_not_protected_can_be_planned(ranked: Any, place: str) -> None:
 
 
 @pytest.mark.parametrize("customer", [c for place in PLACES for c in names(place)])
-def test_protected_customer_is_never_planned(ranked: Any, customer: str) -> None:  # 000-08
+def test_protected_customer_is_never_planned(ranked: Any, customer: str) -> None:  # 000-08, 002-18
     plan, table = ranked
     place = customer.split(":")[0]
     forbidden = names(place)[customer][1]

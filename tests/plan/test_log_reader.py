@@ -36,7 +36,7 @@ RULES = {
             "kind": "suppression",
             "summary": "Asked to stop.",
             "citation": "§ 2",
-            "ends": "the hold ends (no end is on record)",
+            "ends": "the hold ends",
         },
     },
 }
@@ -84,6 +84,7 @@ def test_opening_reads_one_row_per_batch_and_no_actions(folder: Path, tmp_path: 
     assert "160 decisions in 2 batch(es)" in repr(log) and "<table" in log._repr_html_()
 
 
+# 003-08
 def test_decisions_come_back_oldest_first_in_the_contracts_columns(
     folder: Path, plan: co.ContactPlan
 ) -> None:
@@ -97,7 +98,7 @@ def test_decisions_come_back_oldest_first_in_the_contracts_columns(
 
 def test_live_and_logged_explanations_are_the_same(folder: Path, plan: co.ContactPlan) -> None:
     log = co.read_decisions(folder)
-    for customer in plan.batch.customer_ids[:40]:
+    for customer in plan.batch.customer_ids[::8]:
         live, logged = plan.why(customer), log.why(log.decision_of(customer, "nightly-1"))
         assert repr(live) == repr(logged)
         assert live._repr_html_() == logged._repr_html_()
@@ -108,6 +109,7 @@ def test_live_and_logged_explanations_are_the_same(folder: Path, plan: co.Contac
         )
 
 
+# 002-07
 def test_every_value_adds_up_and_every_blocked_action_names_its_rule(folder: Path) -> None:
     log = co.read_decisions(folder)
     for decision_id in log.to_frame()["decision_id"]:
@@ -128,10 +130,10 @@ def test_words_of_that_day_stand_in_the_explanation(folder: Path, plan: co.Conta
     lines = [log.why(d) for d in log.decisions("nightly-1")["decision_id"]]
     table = pd.concat([w.to_frame() for w in lines])
     by_reason = table.groupby("reasons")["until"].unique().to_dict()
-    assert set(by_reason["us.cease"]) == {"until the hold ends (no end is on record)"}
+    assert set(by_reason["us.cease"]) == {"until the hold ends"}
     assert set(by_reason["us.cease|us.hours"]) == set(by_reason["us.cease"])
     assert set(by_reason["our.own"]) == {"no instant was given with this reason (no rule text)"}
-    assert "no open hour of this action was found within 16 days after its last release" in set(
+    assert "no open hour of this action was found in the 16 days searched" in set(
         by_reason["us.hours"]  # the letter has no hour
     )
     assert all("control group waits" in t for t in by_reason["plan.control_group"])

@@ -28,6 +28,8 @@ def told(report: object, what: str) -> tuple[int, int]:
     return int(line["compared"]), int(line["equal"])
 
 
+# 002-07
+# 002-07
 @settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

@@ -25,7 +25,7 @@ from contactopt.errors import ConfigError
 from contactopt.journal.cut import cut_tables
 from contactopt.simulation import strategy_mapping
 
-N = 150
+N = 100
 
 
 def contactopt(*args: object) -> tuple[int, str, str]:
@@ -84,6 +84,8 @@ def folder(
     return place
 
 
+# 002-07
+# 002-07
 def test_tables_that_have_grown_give_the_same_batch(
     folder: Path, fitted: co.ContactStrategy, grown: co.Portfolio, then: co.Portfolio
 ) -> None:

@@ -16,6 +16,7 @@ from contactopt.config import PoolConfig
 from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
 from contactopt.errors import ConfigError
 from contactopt.plan import rank
+from contactopt.plan.page_parts import sample
 from contactopt.policy import ContactPolicy
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "use", "rect", "line"}
@@ -25,6 +26,7 @@ POOLS = {"call_agent": PoolConfig(time_zone="America/Bogota", unit="minutes")}
 @pytest.fixture(scope="module")
 def plan():
     batch = make_batch(300, seed=2, minutes=True)
+    batch = replace(batch, segment=np.array(["early", "late<"] * 150, dtype=object))
     rules = {
         "us.hours": {
             "summary": "Only by day & <b>",
@@ -47,6 +49,11 @@ def plan():
         }
     )
     return rank(batch, capacity=capacity(600), pools=POOLS, random_state=5)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def text(plan):
+    return plan.to_html()
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +204,7 @@ class Page(HTMLParser):
             self.cells.append(data)
 
 
-def test_the_page_is_whole_and_loads_nothing(plan):
-    text = plan.to_html()
+def test_the_page_is_whole_and_loads_nothing(text):
     page = Page(text)
     assert page.open == []
     assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
@@ -213,8 +219,8 @@ def test_the_page_is_whole_and_loads_nothing(plan):
     assert len(text.encode()) < 2_000_000
 
 
-def test_the_page_tells_the_figures_of_the_plan(plan):
-    page, s = Page(plan.to_html()), plan.summary()
+def test_the_page_tells_the_figures_of_the_plan(plan, text):
+    page, s = Page(text), plan.summary()
     words = " ".join(page.words)
     for figure in ("customers", "planned", "eligible", "control"):
         assert f"{s[figure]:,}" in words
@@ -225,6 +231,12 @@ def test_the_page_tells_the_figures_of_the_plan(plan):
         assert page.cells[at + 2 : at + 6] == [
             f"{row['units']:,.6g}", f"{row['expected']:,.6g}", f"{row['drawn']:,.6g}",
             f"{row['price']:,.4g}",
+        ]  # fmt: skip
+    for row in plan.summary(by="segment").itertuples():
+        at = page.cells.index(row.segment)
+        assert page.cells[at + 1 : at + 5] == [
+            f"{row.customers:,}", f"{row.planned:,}", f"{row.control:,}",
+            f"{row.expected_value:,.2f}",
         ]  # fmt: skip
     at = page.cells.index("us.hours")
     assert page.cells[at + 1] == f"{s['blocked_by_rule']['us.hours']:,}"
@@ -237,10 +249,11 @@ def test_the_page_tells_the_figures_of_the_plan(plan):
         assert said in words
 
 
-def test_rows_shown_are_the_first_of_each_pool(plan):
+def test_rows_shown_are_the_first_of_each_pool(plan, text):
     frame = plan.to_frame()
+    assert sample(plan, 10) in text
     for n_rows in (0, 3):
-        page = Page(plan.to_html(n_rows=n_rows))
+        page = Page(sample(plan, n_rows))
         shown = [c for c in page.cells if c in set(frame["decision_id"])]
         assert len(shown) == sum(min(n_rows, k) for k in frame["pool"].value_counts())
         chosen = frame[frame["decision_id"].isin(shown)]
@@ -251,16 +264,14 @@ def test_rows_shown_are_the_first_of_each_pool(plan):
         plan.to_html(n_rows=-1)
 
 
-def test_same_plan_same_bytes_whatever_the_users_settings(plan, tmp_path):
-    first = plan.to_html(tmp_path / "new" / "plan.html")
-    assert (tmp_path / "new" / "plan.html").read_bytes() == first.encode()
-    assert [p.name for p in (tmp_path / "new").iterdir()] == ["plan.html"]
+def test_same_plan_same_bytes_whatever_the_users_settings(plan, text, tmp_path):
+    path = tmp_path / "new" / "plan.html"
     with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "black", "lines.color": "r"}):
         before = dict(matplotlib.rcParams)
-        assert plan.to_html() == first
+        assert plan.to_html(path) == text
         assert dict(matplotlib.rcParams) == before
-    with pytest.raises(ConfigError, match="folder"):
-        plan.to_html(tmp_path / "new")
+    assert path.read_bytes() == text.encode()
+    assert [p.name for p in path.parent.iterdir()] == ["plan.html"]
 
 
 def test_an_empty_plan_has_a_page(empty):

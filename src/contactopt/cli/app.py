@@ -10,13 +10,16 @@ import traceback
 import typer
 
 from contactopt.cli.demo import demo
+from contactopt.cli.doctor import doctor
 from contactopt.cli.export import export
 from contactopt.cli.fit import fit
 from contactopt.cli.ingest import ingest
+from contactopt.cli.init import init
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
 from contactopt.cli.replay import replay
 from contactopt.cli.rollback import rollback
+from contactopt.cli.schema import schema
 from contactopt.cli.simulate import simulate
 from contactopt.cli.timeline import timeline
 from contactopt.cli.validate import validate
@@ -41,6 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for verb in (
+    init,
+    schema,
+    doctor,
     demo,
     simulate,
     ingest,

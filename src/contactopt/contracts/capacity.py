@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contactopt.contracts.cast import STRING, cast_column
-from contactopt.errors import ConfigError
+from contactopt.contracts.native_frames import to_pandas
+from contactopt.errors import ConfigError, ContractError
 
 __all__ = ["CAPACITY_COLUMNS", "read_capacity"]
 
@@ -74,8 +74,8 @@ def _read(source: Any) -> pd.DataFrame:
         return source
     if not isinstance(source, str | Path):
         try:
-            return nw.from_native(source, eager_only=True).to_pandas()
-        except TypeError:
+            return to_pandas(source, "capacity")
+        except ContractError:
             raise ConfigError(
                 f"capacity is given as {type(source).__name__}",
                 hint="give a path of a CSV or Parquet file, or a frame",

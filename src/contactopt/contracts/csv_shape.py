@@ -39,7 +39,7 @@ def shape_faults(path: Path, table: str) -> list[Fault]:
             for row in rows:
                 if row and len(row) != len(header):
                     uneven.append(rows.line_num)
-                elif any("\n" in cell and _looks_like_rows(cell, len(header)) for cell in row):
+                elif any("\n" in c and _holds_lines(c, k, len(row)) for k, c in enumerate(row)):
                     swallowed.append(rows.line_num)
     except csv.Error:
         return [Fault(table, "", "unreadable file", detail=f"{path.name}: a quote is left open")]
@@ -56,8 +56,11 @@ def shape_faults(path: Path, table: str) -> list[Fault]:
     return found
 
 
-def _looks_like_rows(cell: str, n_columns: int) -> bool:
-    return any(line.count(",") >= n_columns - 1 for line in cell.splitlines()[1:])
+def _holds_lines(cell: str, column: int, n_columns: int) -> bool:
+    """Whether a cell reads as the rest of one line, whole lines, and the start of another."""
+    first, *middle, last = (line.count(",") for line in cell.splitlines())
+    starts, ends = first >= n_columns - 1 - column, last >= column
+    return starts and ends and all(n >= n_columns - 1 for n in middle)
 
 
 def _lines(numbers: list[int]) -> str:

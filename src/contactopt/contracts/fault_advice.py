@@ -9,6 +9,9 @@ __all__ = ["advice"]
 #: longer vocabularies are not printed: `contactopt schema` shows them
 _MOST_WORDS = 45
 _INSTANT, _DAY = "write 2026-06-02T12:00Z", "write 2026-06-02"
+#: what a mapping file can make of a file with local times, and the checks that ask for one
+_MAPPED = ("touches", "payments", "promises")
+_CLOCK = ("not an instant or day", "naive instants: no time zone", "naive instant: no time zone")
 _BY_CHECK = {
     "not a number": "digits, with a point for decimals: 1234.5",
     "not true or false": "write true or false",
@@ -47,6 +50,8 @@ def advice(table: str, column: str, check: str) -> str:
     spec = TABLES[table].columns.get(column) if table in TABLES else None
     if spec is None:
         return ""
+    if table in _MAPPED and check in _CLOCK and spec.kind == "instant":
+        return f"{_INSTANT}, or let `contactopt ingest` read local times by a mapping"
     if check == "not an instant or day":
         return _DAY if spec.kind in ("day", "due_day") else _INSTANT
     if check == "unknown word":

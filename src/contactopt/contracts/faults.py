@@ -47,12 +47,16 @@ class Fault:
         """Return whether the table as a whole is at fault."""
         return self.n_rows == 0
 
+    @property
+    def told(self) -> str:
+        """Return what to know about it, or else what the column wants."""
+        return self.detail or advice(self.table, self.column, self.check)
+
     def __str__(self) -> str:
         where = f"{self.table}.{self.column}" if self.column else self.table
         rows = f" in {self.n_rows} row{'s' if self.n_rows != 1 else ''}" if self.n_rows else ""
         named = f" ({', '.join(self.ids)})" if self.ids else ""
-        told = self.detail or advice(self.table, self.column, self.check)
-        detail = f": {told}" if told else ""
+        detail = f": {self.told}" if self.told else ""
         return f"{where} {self.check}{rows}{named}{detail}"
 
 

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contactopt.contracts.arrow_tables import arrow_table
+from contactopt.contracts.capacity import CAPACITY_COLUMNS
+from contactopt.contracts.csv_separator import OtherSeparatorError, check_separator
 from contactopt.contracts.csv_shape import shape_faults
 from contactopt.contracts.faults import Fault
 from contactopt.contracts.tables import TABLES
@@ -159,13 +161,19 @@ def _unreadable(error: Exception) -> str:
     """Say why a file cannot be read, in our words where the reader's name says little."""
     if isinstance(error, pd.errors.EmptyDataError):
         return "empty: give it at least its header line"
+    if isinstance(error, OtherSeparatorError):
+        return str(error)
     if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8: save it as UTF-8, or bring it in with `contactopt ingest`"
+        return (
+            "not UTF-8: save it as UTF-8 (touches, payments and promises of a vendor come in by "
+            "`contactopt ingest` as they are)"
+        )
     return type(error).__name__
 
 
 def _read_csv(path: Path, name: str) -> pd.DataFrame:
     """Read text as text: the contract's kinds, not a guess by column, decide what it means."""
+    check_separator(path, name, TABLES[name].columns if name in TABLES else CAPACITY_COLUMNS)
     frame = pd.read_csv(
         path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
     )

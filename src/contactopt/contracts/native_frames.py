@@ -6,6 +6,7 @@ from typing import Any
 
 import narwhals as nw
 import pandas as pd
+import pyarrow as pa
 
 from contactopt.errors import ContractError
 
@@ -37,4 +38,11 @@ def to_pandas(frame: Any, what: str) -> pd.DataFrame:
         ) from None
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
-    return native.to_pandas()
+    table = native.to_arrow()
+    # nanoseconds would not hold a validity "to the end of time"
+    out = table.to_pandas(coerce_temporal_nanoseconds=False)
+    for field in table.schema:
+        if pa.types.is_struct(field.type):
+            # as objects, so that whole numbers inside stay whole
+            out[field.name] = pd.Series(table.column(field.name).to_pylist(), dtype=object)
+    return out

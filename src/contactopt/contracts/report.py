@@ -1,28 +1,35 @@
-"""What `validate` tells: faults, delays, ages, and what the data hold that nobody reads yet."""
+"""What `validate` tells: faults, delays, ages, the ladder, and what nobody reads yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from contactopt.contracts.checks import check_as_of, check_config, check_staleness, table_ages
+from contactopt.contracts.checks import as_instant, check_as_of, check_config, check_staleness
+from contactopt.contracts.checks import table_ages as _table_ages
+from contactopt.contracts.faults import QUARANTINE_COLUMNS, Fault
+from contactopt.contracts.ladder import LADDER_COLUMNS, ladder
 from contactopt.contracts.needs import StrategyNeeds
+from contactopt.contracts.quarantine_files import write_quarantine
 from contactopt.contracts.tables import TABLES
 from contactopt.contracts.usage import not_used_yet
-from contactopt.errors import ContactoptError
+from contactopt.errors import ContactoptError, ContractError
 
 if TYPE_CHECKING:
     from contactopt.contracts.portfolio import Portfolio
+    from contactopt.contracts.refusal import Refusal
 
 __all__ = ["ValidationReport", "validation_report"]
 
-#: tables whose age stands in the short report even when nothing is wrong with it
-_ALWAYS_TOLD = ("touches", "payments", "debt_snapshots")
+_AGES = ["table", "newest", "age_hours", "limit_hours", "state"]
+_DELAYS = ["table", "rows", "median_hours", "p95_hours"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,10 +39,11 @@ class ValidationReport:
     Parameters
     ----------
     rows : dict of str to int
-        Rows by table, after quarantine.
+        Rows by table, after quarantine (as read, where the portfolio was refused).
     n_customers, n_quarantined_customers : int
     faults : pandas.DataFrame
-        Columns table, column, check, rows: what the allowed share let pass.
+        Columns table, column, check, rows (0: the table as a whole): what the allowed share let
+        pass, or why the portfolio was refused.
     delays : pandas.DataFrame
         Columns table, rows, median_hours, p95_hours: how much later than the event rows with
         `recorded_at` became known.
@@ -46,6 +54,24 @@ class ValidationReport:
         Columns and words that the data fill and nobody reads yet.
     problems : tuple of ContactoptError
         What would stop a run.
+    ladder : pandas.DataFrame
+        Columns step, allows, have, needs, reached; see `contactopt.contracts.ladder.ladder`.
+    quarantine : pandas.DataFrame
+        Columns table, key, column, check, value: every faulty value. This is customers' data.
+    quarantined_customers : tuple of str
+    data_delay : dict of str to float
+        Tables in which only some rows carry `recorded_at`, with the hours within which 95 % of
+        those became known: what the strategy's `data_delay` may say of the others.
+    fault_list : tuple of Fault
+        The faults with at most five ids each, and what is known of their cause.
+
+    Examples
+    --------
+    >>> from contactopt.contracts import TABLES, Portfolio
+    >>> empty = {name: pd.DataFrame() for name, spec in TABLES.items() if spec.needed}
+    >>> report = Portfolio.from_frames(empty).validate()
+    >>> report.ok, report.ladder["reached"].tolist()
+    (True, [False, False, False, False, False])
     """
 
     rows: dict[str, int]
@@ -57,6 +83,61 @@ class ValidationReport:
     dropped_columns: dict[str, list[str]]
     not_used_yet: list[str]
     problems: tuple[ContactoptError, ...]
+    ladder: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LADDER_COLUMNS))
+    quarantine: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=QUARANTINE_COLUMNS)
+    )
+    quarantined_customers: tuple[str, ...] = ()
+    data_delay: dict[str, float] = field(default_factory=dict)
+    fault_list: tuple[Fault, ...] = ()
+
+    @classmethod
+    def of_refusal(
+        cls,
+        error: ContractError,
+        config: StrategyNeeds | None = None,
+        as_of: str | pd.Timestamp | None = None,
+    ) -> ValidationReport:
+        """Report a portfolio that could not be loaded.
+
+        Parameters
+        ----------
+        error : ContractError
+            Raised by `Portfolio.from_folder` or `from_frames`.
+        config : StrategyConfig, optional
+            Gives the window of the ladder and delays.
+        as_of : instant, optional
+            The ladder counts what was known by then.
+
+        Returns
+        -------
+        ValidationReport
+            Not `ok`; ladder and delays rest on the rows that are sound.
+
+        Raises
+        ------
+        ContractError
+            The same error, if it does not come from loading tables.
+        """
+        left: Refusal | None = error.refusal
+        if left is None:
+            raise error
+        return cls(
+            rows=left.rows,
+            n_customers=int(left.tables["customers"]["customer_id"].nunique()),
+            n_quarantined_customers=len(left.quarantined_customers),
+            faults=_faults(left.faults),
+            delays=_delays(left.tables)[0],
+            staleness=pd.DataFrame(columns=_AGES),
+            dropped_columns=left.dropped_columns,
+            not_used_yet=[],
+            problems=(error,),
+            ladder=_ladder(left.tables, config, as_of),
+            quarantine=left.quarantine,
+            quarantined_customers=left.quarantined_customers,
+            data_delay=_delays(left.tables)[1],
+            fault_list=left.faults,
+        )
 
     @property
     def ok(self) -> bool:
@@ -79,7 +160,7 @@ class ValidationReport:
             raise problem
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON-ready values."""
+        """Return the report as plain JSON-ready values; without the quarantine's values."""
         ages = self.staleness.assign(newest=self.staleness["newest"].astype("str"))
         return {
             "ok": self.ok,
@@ -88,53 +169,45 @@ class ValidationReport:
             "rows": self.rows,
             "faults": self.faults.to_dict("records"),
             "delays": self.delays.to_dict("records"),
+            "data_delay": self.data_delay,
             "staleness": ages.astype(object).where(ages.notna(), None).to_dict("records"),
             "dropped_columns": self.dropped_columns,
             "not_used_yet": self.not_used_yet,
+            "ladder": self.ladder.to_dict("records"),
             "problems": [str(p) for p in self.problems],
         }
 
+    def write_quarantine(self, folder: str | Path) -> list[Path]:
+        """Write the quarantine, one CSV file per table; all files, or none.
+
+        See `contactopt.contracts.quarantine_files.write_quarantine`.
+        """
+        return write_quarantine(folder, self.quarantine, self.quarantined_customers)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return the report as one page without scripts or outside resources.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write it to as well; replaced at once or not at all.
+        """
+        from contactopt.contracts.report_html import report_page
+
+        page = report_page(self)
+        if path is not None:
+            _write_text(Path(path), page)
+        return page
+
     def __repr__(self) -> str:
-        return "\n".join(f"{head}: {text}" if text else head for head, text in self._lines())
+        from contactopt.contracts.report_text import report_text
+
+        return report_text(self)
 
     def _repr_html_(self) -> str:
-        cells = (
-            f"<tr><th style='text-align:left'>{escape(head)}</th><td>{escape(text)}</td></tr>"
-            for head, text in self._lines()
-        )
-        return f"<table>{''.join(cells)}</table>"
+        from contactopt.contracts.report_html import report_fragment
 
-    def _lines(self) -> list[tuple[str, str]]:
-        held = self.n_quarantined_customers
-        lines = [
-            ("ValidationReport", "ok" if self.ok else f"{len(self.problems)} problem(s)"),
-            (
-                "  customers",
-                f"{self.n_customers:,}" + (f", {held:,} in quarantine" if held else ""),
-            ),
-            ("  rows", ", ".join(f"{t} {n:,}" for t, n in self.rows.items() if n) or "none"),
-        ]
-        lines += [("  problem", p.message) for p in self.problems]
-        lines += [
-            ("  fault", f"{f.table}.{f.column} {f.check}: {f.rows:,} row(s)")
-            for f in self.faults.itertuples()
-        ]
-        lines += [
-            ("  delay", f"{d.table} median {d.median_hours:.1f} h, 95 % {d.p95_hours:.1f} h")
-            for d in self.delays.itertuples()
-        ]
-        lines += [
-            ("  age", _age(a.table, a.age_hours, a.state, a.limit_hours))
-            for a in self.staleness.itertuples()
-            if a.state in ("warning", "stale") or a.table in _ALWAYS_TOLD
-        ]
-        lines += [
-            ("  dropped columns", f"{table}: {', '.join(columns)}")
-            for table, columns in self.dropped_columns.items()
-        ]
-        if self.not_used_yet:
-            lines.append(("  not used yet", ", ".join(self.not_used_yet)))
-        return lines
+        return report_fragment(self)
 
 
 def validation_report(
@@ -142,32 +215,32 @@ def validation_report(
 ) -> ValidationReport:
     """Make the report; see `Portfolio.validate`."""
     checks: list[Callable[[], object]] = []
-    ages = pd.DataFrame(columns=["table", "newest", "age_hours", "limit_hours", "state"])
+    ages = pd.DataFrame(columns=_AGES)
     if as_of is not None:
         checks += [
             lambda: check_as_of(portfolio, as_of),
             lambda: check_staleness(portfolio, config, as_of),
         ]
-        ages = table_ages(portfolio, config, as_of)
+        ages = _table_ages(portfolio, config, as_of)
     if config is not None:
         checks.append(lambda: check_config(portfolio, config))
+    delays, suggested = _delays(portfolio.tables)
     return ValidationReport(
         rows={name: len(frame) for name, frame in portfolio.tables.items()},
         n_customers=portfolio.n_customers,
         n_quarantined_customers=len(portfolio.quarantined_customers),
-        faults=_faults(portfolio),
-        delays=_delays(portfolio),
+        faults=_faults(portfolio.faults),
+        delays=delays,
         staleness=ages,
         dropped_columns=portfolio.dropped_columns,
         not_used_yet=not_used_yet(portfolio.tables),
         problems=tuple(p for check in checks if (p := _problem(check)) is not None),
+        ladder=_ladder(portfolio.tables, config, as_of),
+        quarantine=portfolio.quarantine,
+        quarantined_customers=tuple(map(str, portfolio.quarantined_customers)),
+        data_delay=suggested,
+        fault_list=tuple(portfolio.faults),
     )
-
-
-def _age(table: Any, hours: Any, state: Any, limit: Any) -> str:
-    if state == "empty":
-        return f"{table} is empty"
-    return f"{table} {hours:.0f} h ({state}, limit {limit:.0f} h)"
 
 
 def _problem(check: Callable[[], object]) -> ContactoptError | None:
@@ -178,15 +251,30 @@ def _problem(check: Callable[[], object]) -> ContactoptError | None:
     return None
 
 
-def _faults(portfolio: Portfolio) -> pd.DataFrame:
-    rows = [(f.table, f.column, f.check, f.n_rows) for f in portfolio.faults]
+def _faults(faults: tuple[Fault, ...]) -> pd.DataFrame:
+    rows = [(f.table, f.column, f.check, f.n_rows) for f in faults]
     return pd.DataFrame(rows, columns=["table", "column", "check", "rows"])
 
 
-def _delays(portfolio: Portfolio) -> pd.DataFrame:
-    rows = []
+def _ladder(
+    tables: Mapping[str, pd.DataFrame],
+    config: StrategyNeeds | None,
+    as_of: str | pd.Timestamp | None,
+) -> pd.DataFrame:
+    objective = getattr(config, "objective", None)
+    return ladder(
+        tables,
+        as_of=None if as_of is None else as_instant(as_of),
+        horizon_days=float(getattr(objective, "horizon_days", 30.0)),
+        data_delay={} if config is None else config.data_delay,
+    )
+
+
+def _delays(tables: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the delays seen, and what to suppose of rows that do not tell theirs."""
+    rows, suggested = [], {}
     for name, spec in TABLES.items():
-        frame = portfolio.tables[name]
+        frame = tables[name]
         if spec.event_time is None or frame["recorded_at"].isna().all():
             continue
         late = (frame["recorded_at"] - frame[spec.event_time]).dropna()
@@ -194,4 +282,26 @@ def _delays(portfolio: Portfolio) -> pd.DataFrame:
         if len(hours):
             median, p95 = np.quantile(hours, [0.5, 0.95])
             rows.append((name, len(hours), float(median), float(p95)))
-    return pd.DataFrame(rows, columns=["table", "rows", "median_hours", "p95_hours"])
+            if frame["recorded_at"].isna().any():
+                suggested[name] = float(np.ceil(p95))
+    return pd.DataFrame(rows, columns=_DELAYS), suggested
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # readable like any other file, not for its maker alone as temporary files are
+        Path(fresh).chmod(0o666 & ~_umask())
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    from contactopt.contracts.folder import umask
+
+    return umask()

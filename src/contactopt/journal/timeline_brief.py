@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -34,7 +34,7 @@ def brief_lines(state: TimelineState) -> Iterator[tuple[str, str]]:
     if state.last_right_party != state.last_step:
         yield "Last reached", _contact(state, state.last_right_party)
     if state.last_inbound not in (state.last_step, state.last_right_party):
-        yield "Last word", _contact(state, state.last_inbound)
+        yield "Last inbound", _contact(state, state.last_inbound)
     yield from _listed("Promise", [_promise(p) for p in state.promises], "none open")
     if state.broken_promise is not None:
         p = state.broken_promise
@@ -189,12 +189,12 @@ def timeline_text(frame: pd.DataFrame, brief: str) -> str:
     return "\n".join([brief, "", head, *rows])
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Mapping[Any, Any]) -> str:
     at = "?" * 16 if row["at_local"] is pd.NaT else f"{row['at_local']:%Y-%m-%d %H:%M}"
     return f"  {at}  {row['kind']:<20}{_said(row)}"
 
 
-def _said(row: dict[str, Any]) -> str:
+def _said(row: Mapping[Any, Any]) -> str:
     text = row["what"]
     if not pd.isna(row["amount"]):
         text += f", {_money(row['amount'], None if pd.isna(row['currency']) else row['currency'])}"
@@ -212,7 +212,8 @@ def timeline_html(frame: pd.DataFrame, state: TimelineState) -> str:
     )
     last = frame.tail(_IN_NOTEBOOK)
     rows = "".join(
-        f"<tr><td>{escape(_line(r)[2:18])}</td><td>{escape(r['kind'])}</td>"
+        f"<tr><td style='white-space:nowrap'>{escape(_line(r)[2:18])}</td>"
+        f"<td>{escape(r['kind'])}</td>"
         f"<td style='text-align:left'>{escape(_said(r))}</td></tr>"
         for r in last.to_dict("records")
     )

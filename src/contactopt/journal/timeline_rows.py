@@ -306,7 +306,7 @@ def _touch_events(one: OneCustomer) -> pd.DataFrame:
     return lines(
         "touch_event", e["occurred_us"], known, what, "touch_events", keys,
         channel=list(t["channel"].astype(object)), debt_id=one.debts_of_touches(e["touch"]),
-        by=np.where(machine, "machine", None), machine=machine,
+        by=["machine" if m else None for m in machine], machine=machine,
     )  # fmt: skip
 
 

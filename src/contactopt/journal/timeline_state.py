@@ -159,6 +159,8 @@ def _json(value: Any) -> Any:
         return {k: _json(x) for k, x in value.items()}
     if isinstance(value, list | tuple):
         return [_json(x) for x in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None  # JSON knows no NaN; a hold's detail may have held one
     return value
 
 
@@ -253,7 +255,7 @@ def _open_plans(one: OneCustomer) -> Facts:
 # ---- money -----------------------------------------------------------------------------------
 
 
-def _promise(one: OneCustomer, p: Mapping[str, Any]) -> dict[str, Any]:
+def _promise(one: OneCustomer, p: Mapping[Any, Any]) -> dict[str, Any]:
     grace = one.journal.promises.grace_days
     day = local_day([p["due_us"]], one.zone)
     debt_id = one.debt_names([p["debt"]])[0]
@@ -370,7 +372,7 @@ def _representative(one: OneCustomer, holds: Facts) -> dict[str, Any] | None:
     if named:
         latest = max(named, key=lambda h: h["since"])
         who = latest["detail"] if isinstance(latest["detail"], dict) else {}
-        return {"source": latest["source"], "kind": latest["kind"], "since": latest["since"], **who}
+        return {**who, **{name: latest[name] for name in ("source", "kind", "since")}}
     parties, _, _ = one.party_rows()
     parties = parties[(text(parties, "role") == "representative").to_numpy(dtype=bool)]
     end = instants(parties, "valid_to")

@@ -33,8 +33,10 @@ _ENDS = {
 
 
 def stated(value: Any) -> str | None:
-    """Return text, None for every kind of null."""
-    return None if value is None or pd.isna(value) else str(value)
+    """Return text, None for every kind of null; what is no scalar is told as it stands."""
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return None
+    return str(value)
 
 
 def plain(word: Any) -> str:
@@ -47,7 +49,7 @@ def way(channel: Any) -> str:
     return _WAYS.get(str(channel), plain(channel))
 
 
-def touch_words(touch: Mapping[str, Any]) -> str:
+def touch_words(touch: Mapping[Any, Any]) -> str:
     """Return what a contact was and what came of it, as far as that is known."""
     head = way(touch["channel"])
     if touch["direction"] == "inbound":
@@ -74,7 +76,7 @@ def snapshot_words(stage: str, status: str | None, days: float, past_due: float)
     return f"debt is {plain(status or 'of unknown status')}, {plain(stage)}: {late}{money}"
 
 
-def decision_words(decision: Mapping[str, Any], slot: str | None, *, off_plan: bool) -> str:
+def decision_words(decision: Mapping[Any, Any], slot: str | None, *, off_plan: bool) -> str:
     """Return what was decided and what became of it."""
     odds = decision["propensity"]
     chance = "" if np.isnan(odds) else f" (probability {odds:.3g})"
@@ -87,7 +89,7 @@ def decision_words(decision: Mapping[str, Any], slot: str | None, *, off_plan: b
     return f"{text}: {_became(decision, off_plan)}"
 
 
-def _became(decision: Mapping[str, Any], off_plan: bool) -> str:
+def _became(decision: Mapping[Any, Any], off_plan: bool) -> str:
     if decision["executed"]:
         return "executed"
     if off_plan:

@@ -29,7 +29,7 @@ __all__ = ["LOG_FORMAT", "BatchFacts", "batch_row", "facts_of_plan"]
 #: 1: the contract's columns alone; 2: with what `why` in words and the replay need
 LOG_FORMAT = 2
 
-_ROW_ARRAYS = ("counting", "per_contact", "limit", "margin", "target", "low")
+_ROW_ARRAYS = ("per_contact", "limit", "margin", "target", "low")
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +206,7 @@ def _rows_to(plan: ContactPlan) -> dict[str, Any]:
         "n_cells": int(table.cover.shape[1]),
         "cover": [np.flatnonzero(own).tolist() for own in table.cover],
         "expected": plan.allocation.expected_use.tolist(),
+        "counting": rows.counting.tolist(),
         **{name: getattr(rows, name).tolist() for name in _ROW_ARRAYS},
     }
 
@@ -225,8 +226,8 @@ def _rows_from(told: dict[str, Any] | None) -> tuple[Rows | None, Any]:
         cover=cover,
     )
     arrays = {name: _floats(told[name]) for name in _ROW_ARRAYS}
-    arrays["counting"] = arrays["counting"].astype(bool)
-    return Rows(table, **arrays), _floats(told["expected"])
+    counting = np.array(told["counting"], dtype=bool)
+    return Rows(table, counting, **arrays), _floats(told["expected"])
 
 
 def _rounding_to(plan: ContactPlan) -> dict[str, Any]:

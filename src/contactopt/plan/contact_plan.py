@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -232,7 +232,7 @@ class ContactPlan:
     def summary(self, by: None = None) -> dict[str, object]: ...
     @overload
     def summary(self, by: str | pd.Series | Mapping[str, object]) -> pd.DataFrame: ...
-    def summary(self, by=None):
+    def summary(self, by: Any = None) -> Any:
         """Return the plan in figures: JSON-ready, or a frame with a row per group.
 
         ``by`` is a column of the plan (segment, channel, pool, slot_local_hour, ...) or values
@@ -251,9 +251,19 @@ class ContactPlan:
         return PlanPlots(self)
 
     def to_html(self, path: str | Path | None = None, *, n_rows: int = 10) -> str:
-        """Return one page that explains the plan to a manager and an auditor.
+        """Return one self-contained page that explains the plan to a manager and an auditor.
 
-        See `contactopt.plan.page.page_html`; ``path`` is written whole or not at all.
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write too, whole or not at all.
+        n_rows : int
+            Rows shown per pool, first by priority; ids only.
+
+        Returns
+        -------
+        str
+            HTML without script and network; the same bytes for the same plan.
         """
         from contactopt.plan.page import write_page
 
@@ -272,7 +282,24 @@ class ContactPlan:
     ) -> str | None:
         """Return or write what a dialler, CRM or messaging gateway needs to execute a pool.
 
-        See `contactopt.plan.dispatch.dispatch_csv`; text without a path.
+        Drawn rows only, by slot_start and priority, with ``decision_id`` as the key for outcomes;
+        `contactopt.plan.dispatch.dispatch_csv` tells more, `contactopt.plan.read_dispatch` reads.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            File to write, whole or not at all; the text is returned without.
+        pool : str, optional
+            One pool; `ConfigError` with those there are for an unknown one.
+        zone : str
+            Clock of the ``_local`` columns: ``customer``, ``pool`` or an IANA name.
+        columns : mapping of str to str, optional
+            Ours: theirs; only these are written, ``decision_id`` among them.
+        separator, encoding : str
+            ``utf-8-sig`` and ``;`` for Excel.
+        formulas : {"quote", "keep"}
+            A single quote goes before text that a spreadsheet would run as a formula, with a
+            warning that counts the cells; ``keep`` leaves all ids as they are.
         """
         from contactopt.plan.dispatch import dispatch_csv
 

@@ -51,20 +51,27 @@ class ActionParts:
         self._paths = parts_of(folder, batch_id)
 
     @cached_property
-    def _files(self) -> list[Any]:
+    def _footers(self) -> list[Any]:
+        """Footers are kept, files are not held open: a log may have thousands of parts."""
         import pyarrow.parquet as pq
 
-        return [pq.ParquetFile(path) for path in self._paths]
+        return [pq.read_metadata(path) for path in self._paths]
+
+    def _read(self, part: int, groups: list[int], columns: list[str] | None) -> Any:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self._paths[part], metadata=self._footers[part]) as file:
+            return file.read_row_groups(groups, columns=columns)
 
     @cached_property
     def _groups(self) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
         """Bounds of all row groups in rows of the batch, and the part and number of each."""
         at = [
             (part, group)
-            for part, file in enumerate(self._files)
-            for group in range(file.metadata.num_row_groups)
+            for part, footer in enumerate(self._footers)
+            for group in range(footer.num_row_groups)
         ]
-        sizes = [self._files[part].metadata.row_group(group).num_rows for part, group in at]
+        sizes = [self._footers[part].row_group(group).num_rows for part, group in at]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64), at
 
     @cached_property
@@ -91,9 +98,9 @@ class ActionParts:
         high = max(int(np.searchsorted(bounds, end, side="left")), low + 1)
         wanted = at[low:high]
         if not wanted:
-            return self._files[0].read(columns=columns)  # no rows, all columns
+            return self._read(0, [], columns)  # no rows, all columns
         pieces = [
-            self._files[part].read_row_groups([g for p, g in wanted if p == part], columns=columns)
+            self._read(part, [g for p, g in wanted if p == part], columns)
             for part in sorted({part for part, _ in wanted})
         ]
         return pa.concat_tables(pieces).slice(begin - int(bounds[low]), end - begin)
@@ -109,8 +116,3 @@ class ActionParts:
                 found.append((first, end))
                 first = end
         return found
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns, of whichever format."""
-        return list(self._files[0].schema_arrow.names) if self._files else []

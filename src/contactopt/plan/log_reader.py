@@ -207,7 +207,7 @@ class DecisionLog:
             If the log holds no such decision.
         """
         batch_id, at = self._find(decision_id)
-        decision = self.decisions(batch_id).iloc[at].to_dict()
+        decision = {str(k): v for k, v in self.decisions(batch_id).iloc[at].items()}
         return Why(decision, self._actions(batch_id, at), self.facts(batch_id))
 
     def actions(self, decision_id: str) -> pd.DataFrame:

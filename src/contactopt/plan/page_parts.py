@@ -181,10 +181,20 @@ def work(plan: ContactPlan, figures: dict[str, Any]) -> str:
     )  # fmt: skip
     heads = ["channel", "planned", "expected contacts", f"expected value, {money}",
              f"value of this draw, {money}"]  # fmt: skip
-    return section(
-        "Work and value",
-        charts + table("Value by channel", heads, rows, numbers=range(1, 5)),
-    )
+    body = charts + table("Value by channel", heads, rows, numbers=range(1, 5))
+    return section("Work and value", body + _by_segment(plan, money))
+
+
+def _by_segment(plan: ContactPlan, money: str) -> str:
+    if plan.batch.segment is None or not len(plan.drawn):
+        return ""
+    rows = [
+        (r["segment"], f"{r['customers']:,}", f"{r['planned']:,}", f"{r['control']:,}",
+         f"{r['expected_value']:,.2f}")
+        for r in plan.summary(by="segment").to_dict(orient="records")
+    ]  # fmt: skip
+    heads = ["segment", "customers", "planned", "control", f"expected value, {money}"]
+    return table("Figures by segment", heads, rows, numbers=range(1, 5))
 
 
 def capacity(plan: ContactPlan, figures: dict[str, Any]) -> str:
@@ -306,12 +316,17 @@ def sample(plan: ContactPlan, n_rows: int) -> str:
              "start before"]  # fmt: skip
     for pool, own in first.groupby("pool", sort=True):
         rows = [
-            (r.priority, r.customer_id, r.debt_id, r.action_id, f"{r.propensity:.4f}",
-             f"{r.expected_value:,.2f}", f"{r.price:,.2f}", r.decision_id,
-             starts[r.decision_id],
-             ends[r.decision_id])
-            for r in own.itertuples()
-        ]  # fmt: skip
+            (
+                *(r[name] for name in ("priority", "customer_id", "debt_id", "action_id")),
+                f"{r['propensity']:.4f}",
+                f"{r['expected_value']:,.2f}",
+                f"{r['price']:,.2f}",
+                r["decision_id"],
+                starts[r["decision_id"]],
+                ends[r["decision_id"]],
+            )
+            for r in own.to_dict(orient="records")
+        ]
         body += f"<h3>{escape(_text(pool))}</h3>" + table(
             f"First rows of {_text(pool)}", heads, rows, numbers=(0, 4, 5, 6), ids=(1, 2, 7)
         )

@@ -75,14 +75,10 @@ def summarise_by(plan: ContactPlan, by: str | pd.Series | Mapping[str, Any]) -> 
     frame["control"] = np.bincount(own[plan.control], minlength=k)
     whole = frame["customers"] if groups.each_customer else len(plan.drawn)
     frame["share_contacted"] = frame["planned"] / np.maximum(whole, 1)
-    for name in ("expected_value", "planned_value", "cost", "harm"):
-        source = plan.batch.value if name == "planned_value" else None
-        source = getattr(plan.batch, name) if name in ("cost", "harm") else source
-        frame[name] = (
-            np.nan
-            if source is None
-            else np.bincount(drawn, weights=source[at].astype(np.float64), minlength=k)
-        )
+    frame["expected_value"] = np.nan  # it rests on all pairs
+    money = {"planned_value": plan.batch.value, "cost": plan.batch.cost, "harm": plan.batch.harm}
+    for name, values in money.items():
+        frame[name] = np.bincount(drawn, weights=values[at].astype(np.float64), minlength=k)
     odds = np.bincount(drawn, weights=plan.allocation.probabilities[at] / UNIT, minlength=k)
     frame["mean_propensity"] = np.where(
         frame["planned"] > 0, odds / np.maximum(frame["planned"], 1), np.nan
@@ -200,9 +196,11 @@ def _of_rows(plan: ContactPlan, by: str) -> _Groups:
 def _with_pairs(plan: ContactPlan, groups: _Groups, frame: pd.DataFrame) -> pd.DataFrame:
     """Add what all pairs tell, in blocks of customers."""
     if groups.pairs is None:
-        return frame.assign(
-            pairs=np.nan, blocked_pairs=np.nan, blocked_share=np.nan, top_rules=None
-        ).astype({"top_rules": "str"})
+        return (
+            _used(frame)
+            .assign(pairs=np.nan, blocked_pairs=np.nan, blocked_share=np.nan, top_rules=None)
+            .astype({"top_rules": "str"})
+        )
     n, m = plan.batch.allowed.shape
     k, value = len(groups.names), np.zeros(len(groups.names))
     counts, sets = np.zeros((k, 0), dtype=np.int64), [""]
@@ -218,13 +216,19 @@ def _with_pairs(plan: ContactPlan, groups: _Groups, frame: pd.DataFrame) -> pd.D
         counts = both if counts.shape[1] == 0 else counts + both
     blocked = np.array([bool(text) for text in sets])
     pairs, out = counts.sum(axis=1), counts[:, blocked].sum(axis=1)
-    return frame.assign(
+    frame = frame.assign(
         expected_value=value,
         pairs=pairs,
         blocked_pairs=out,
         blocked_share=np.where(pairs > 0, out / np.maximum(pairs, 1), np.nan),
         top_rules=pd.Series([_top(row, sets) for row in counts], dtype="str"),
     )
+    return _used(frame, pairs > 0)
+
+
+def _used(frame: pd.DataFrame, also: Any = False) -> pd.DataFrame:
+    """Leave out groups without a customer, unless they have pairs."""
+    return frame[(frame["customers"] > 0) | also].reset_index(drop=True)
 
 
 def _top(counts: Ints, sets: list[str]) -> str:

@@ -40,6 +40,8 @@ _OURS = {
         "until the scores that are handed in list it",
     ),
 }
+#: columns that are shown as they were logged
+_PARTS = ("p_reach", "p_pay", "p_pay_wait", "amount", "lift")
 #: how far logged parts may be from the value they make up
 _ADDS_UP = 1e-9
 
@@ -75,36 +77,35 @@ class Why:
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        raw = self._actions.reset_index(drop=True)
-        action, facts = raw["action_id"].astype(object), self.facts
-        reasons = raw["reasons"].astype(object).fillna("").astype(str)
-        lawful = raw["lawful_from"]
+        raw, facts = self._actions, self.facts
         parts = value_parts(raw, facts)
-        frame = pd.DataFrame(
+        probability = raw["probability"].to_numpy(np.float64)
+        order = np.lexsort((-parts["priced_value"], -probability))
+
+        def numbers(name: str) -> np.ndarray:
+            return raw[name].to_numpy(np.float64)[order]
+
+        action = raw["action_id"].to_numpy(dtype=object)[order]
+        reasons = raw["reasons"].to_numpy(dtype=object)[order]
+        lawful = raw["lawful_from"].array.take(order)
+        channel = [WAIT if a == WAIT else facts.channels.get(a, (None, None))[0] for a in action]
+        pairs = list(zip(reasons, ~lawful.isna(), strict=True))
+        words = {pair: _until(*pair, facts) for pair in set(pairs)}
+        until = [words[pair] for pair in pairs]
+        return pd.DataFrame(
             {
-                "action_id": action.astype("str"),
-                "channel": pd.Series(
-                    [facts.channels.get(a, (None, None))[0] for a in action], dtype="str"
-                ).mask(action == WAIT, WAIT),
-                "drawn": (action == self.action_id).to_numpy(),
-                "probability": raw["probability"],
-                **{name: raw[name] for name in ("p_reach", "p_pay", "p_pay_wait", "amount")},
-                "lift": raw["lift"],
-                **parts,
-                "spread": raw["spread"],
-                "reasons": reasons.astype("str"),
+                "action_id": pd.array(action, dtype="str"),
+                "channel": pd.array(channel, dtype="str"),
+                "drawn": action == self.action_id,
+                "probability": probability[order],
+                **{name: numbers(name) for name in _PARTS},
+                **{name: values[order] for name, values in parts.items()},
+                "spread": numbers("spread"),
+                "reasons": pd.array(reasons, dtype="str"),
                 "lawful_from": lawful,
-                "until": pd.Series(
-                    [
-                        _until(r, known, facts) if r else ""
-                        for r, known in zip(reasons, lawful.notna(), strict=True)
-                    ],
-                    dtype="str",
-                ),
+                "until": pd.array(until, dtype="str"),
             }
         )
-        order = np.lexsort((-frame["priced_value"], -frame["probability"]))
-        return frame.iloc[order].reset_index(drop=True)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one line per action, most probable first, blocked ones last.
@@ -139,8 +140,8 @@ class Why:
     def best(self) -> dict[str, Any]:
         """The line of the open action (or `wait`) with the best priced value."""
         is_open = self._table[self._table["reasons"] == ""]
-        line = is_open.loc[is_open["priced_value"].idxmax()]
-        return {str(k): v for k, v in line.items()}
+        at = int(is_open["priced_value"].to_numpy(np.float64).argmax())
+        return {str(k): v for k, v in is_open.iloc[at].items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values, JSON-ready: absent numbers are None."""
@@ -199,7 +200,7 @@ def value_parts(actions: pd.DataFrame, facts: BatchFacts) -> dict[str, Any]:
 
 def _until(reasons: str, has_instant: bool, facts: BatchFacts) -> str:
     """Say what must change before a blocked action is open, where no instant is known."""
-    if has_instant:
+    if has_instant or not reasons:
         return ""
     names = reasons.split(REASON_SEPARATOR)
     own = [_OURS[name][1] for name in names if name in _OURS]
@@ -212,7 +213,4 @@ def _until(reasons: str, has_instant: bool, facts: BatchFacts) -> str:
     if len(known) < len(names):
         from_log = "that log holds no texts of its rules" if facts.format == 1 else "no rule text"
         return f"no instant was given with this reason ({from_log})"
-    return (
-        "no open hour of this action was found within "
-        f"{facts.searched_days} days after its last release"
-    )
+    return f"no open hour of this action was found in the {facts.searched_days} days searched"

@@ -7,6 +7,7 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from contactopt.contracts.vocabulary import WAIT
@@ -119,7 +120,7 @@ def _drawn(why: Why) -> str:
     if _plain(hour) is not None:
         h = int(float(str(hour)))  # a column with nulls is read back as floats
         parts.append(f"local hour {h:02d}:00 to {(h + 1) % 24:02d}:00")
-    if _plain(start) is not None:
+    if start is not None and _plain(start) is not None:
         zone = _zone(why)
         local = f" = {pd.Timestamp(start).tz_convert(zone):%Y-%m-%d %H:%M} in {zone}"
         parts.append(f"slot from {_instant(start)}{local if zone else ''}")
@@ -197,11 +198,13 @@ def _blocked(why: Why) -> list[tuple[str, str, list[str]]]:
     """Group blocked actions by reasons and what must change; instants stand with each action."""
     table = why.to_frame()
     found: dict[tuple[str, str], list[str]] = {}
-    for row in table[table["reasons"] != ""].sort_values("action_id").itertuples():
-        known = pd.notna(row.lawful_from)
-        name = f"{row.action_id} from {_instant(row.lawful_from)}" if known else row.action_id
-        when = "as given with each action" if known else f"none can be given: {row.until}"
-        found.setdefault((str(row.reasons).replace("|", " and "), when), []).append(str(name))
+    blocked = table[table["reasons"] != ""].sort_values("action_id")
+    columns = ["action_id", "reasons", "lawful_from", "until"]
+    for name, reasons, lawful, until in blocked[columns].itertuples(index=False, name=None):
+        known = lawful is not pd.NaT
+        when = "as given with each action" if known else f"none can be given: {until}"
+        told = f"{name} from {_instant(lawful)}" if known else name
+        found.setdefault((reasons.replace("|", " and "), when), []).append(told)
     return [(reasons, when, names) for (reasons, when), names in sorted(found.items())]
 
 
@@ -267,8 +270,7 @@ def _plain(value: Any) -> Any:
     """Return JSON values; absent ones are None."""
     if value is None or value is pd.NaT or value is pd.NA:
         return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
-    return value.item() if hasattr(value, "item") else value
+    plain = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain

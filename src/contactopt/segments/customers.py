@@ -90,11 +90,18 @@ def customer_facts(view: JournalView, *, days: int = 30) -> pd.DataFrame:
     """
     columns = customer_columns(view)
     lead = columns.pop("lead_row").to_numpy(dtype=np.int64)
-    product = np.append(view.debts["product"].astype(object).to_numpy(), None)[lead]
+    product = _of_lead(view.debts["product"], lead)
     since = view.as_of_us - days * DAY_US
     facts = columns.assign(product=product, age_band=_age_bands(view))
     facts.insert(0, "customer_id", view.customer_ids.astype(str))
     return facts.assign(paid=_paid(view, since), reached=_reached(view, since))
+
+
+def _of_lead(column: pd.Series, lead: Any) -> npt.NDArray[np.object_]:
+    """Return a column of debts at the row of each customer, None for row -1."""
+    values = np.full(len(column) + 1, None, dtype=object)
+    values[:-1] = column.astype(object).to_numpy()
+    return values[lead]
 
 
 def _age_bands(view: JournalView) -> pd.Categorical:

@@ -58,46 +58,51 @@ class SegmentProfile:
         return len(self.frame)
 
     def __repr__(self) -> str:
-        with pd.option_context("display.width", 200, "display.max_columns", 30):
-            return f"{self._head()}\n{self._words().to_string(index=False)}"
+        facts = self._words().drop(columns=[self.by])
+        groups = list(self.frame[self.by])
+        lines = [self._head()]
+        for k, name in enumerate(groups):
+            lines.append(f"{name}")
+            lines += [f"  {head:<14}{facts[head].iloc[k]}" for head in facts.columns]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<b>{escape(self._head())}</b>" + self._words().to_html(index=False, escape=True)
+        return f"<p>{escape(self._head())}</p>" + self._words().to_html(index=False, escape=True)
 
     def _head(self) -> str:
+        of = "; ".join(f"{name}: of {of}" for name, of in _SHARES.items())
         return (
-            f"SegmentProfile by {self.by}: {len(self):,} groups; intervals at {self.level:.0%}; "
-            f"numbers that rest on fewer than {self.min_customers} customers are not told"
+            f"SegmentProfile by {self.by}, {len(self):,} groups. Amounts: median (10 % to 90 %) of "
+            f"those for whom they are known. Shares with intervals at {self.level:.0%}; {of}. "
+            f"Numbers that rest on fewer than {self.min_customers} customers are not told."
         )
 
     def _words(self) -> pd.DataFrame:
         """Return the profile as people read it, one text column per fact."""
         f = self.frame
+        count = zip(f["n_customers"], f["share"], strict=True)
         out: dict[str, Any] = {
             self.by: f[self.by].astype(str),
-            "customers": [
-                f"{n:,} ({s:.1%})" for n, s in zip(f["n_customers"], f["share"], strict=True)
-            ],
+            "customers": [f"{n:,} ({share:.1%})" for n, share in count],
         }
-        for name in _AMOUNTS:
-            if f"{name}_p50" in f:
-                low, mid, high = (f[f"{name}_{q}"] for q in _QUANTILES)
-                out[f"{name.replace('_', ' ')}: median (10 % to 90 %)"] = [
-                    _TOO_FEW if np.isnan(m) else f"{m:,.0f} ({a:,.0f} to {b:,.0f})"
-                    for a, m, b in zip(low, mid, high, strict=True)
-                ]
-        for name, of in _SHARES.items():
-            if f"{name}_share" in f:
-                parts = (f[f"{name}_{p}"] for p in ("share", "low", "high", "of"))
-                out[f"{name}, of {of}"] = [
-                    f"{_TOO_FEW} (n={n:,})"
-                    if np.isnan(s)
-                    else f"{s:.1%} [{a:.1%}, {b:.1%}] (n={n:,})"
-                    for s, a, b, n in zip(*parts, strict=True)
-                ]
-        for name in _MIXES:
-            if f"{name}_mix" in f:
-                out[f"{name.replace('_', ' ')}s"] = f[f"{name}_mix"]
+        for name in (a for a in _AMOUNTS if f"{a}_p50" in f):
+            parts = (f[f"{name}_{q}"] for q in (*_QUANTILES, "of"))
+            out[name.replace("_", " ")] = [
+                f"{_TOO_FEW} (n={n:,})"
+                if np.isnan(mid)
+                else f"{mid:,.0f} ({low:,.0f} to {high:,.0f}) (n={n:,})"
+                for low, mid, high, n in zip(*parts, strict=True)
+            ]
+        for name in (s for s in _SHARES if f"{s}_share" in f):
+            parts = (f[f"{name}_{p}"] for p in ("share", "low", "high", "of"))
+            out[name] = [
+                f"{_TOO_FEW} (n={n:,})"
+                if np.isnan(share)
+                else f"{share:.1%} [{low:.1%}, {high:.1%}] (n={n:,})"
+                for share, low, high, n in zip(*parts, strict=True)
+            ]
+        for name in (m for m in _MIXES if f"{m}_mix" in f):
+            out[f"{name.replace('_', ' ')}s"] = f[f"{name}_mix"]
         return pd.DataFrame(out)
 
 

@@ -243,7 +243,9 @@ def in_order(labels: Sequence[str]) -> list[int]:
         stage, _, band = labels[k].partition(" · ")
         band = band.removesuffix(" balance")
         known = stage in STAGES and band in bands
-        return (STAGES.index(stage), bands.index(band), "") if known else (len(STAGES), 0, labels[k])
+        return (
+            (STAGES.index(stage), bands.index(band), "") if known else (len(STAGES), 0, labels[k])
+        )
 
     return sorted(range(len(labels)), key=place)
 

@@ -20,7 +20,7 @@ from contactopt.errors import TrackingError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-__all__ = ["DEFAULT_URI", "Store", "open_store", "resolve_uri"]
+__all__ = ["DEFAULT_URI", "Store", "open_store", "resolve_uri", "shown_uri"]
 
 # Set before MLflow is imported anywhere in this room: it reads them when it is imported.
 # A bank's customer data stays where it is; a user who wants telemetry sets the variable first.
@@ -133,7 +133,7 @@ def open_store(tracking_uri: str | None = None) -> Iterator[Store]:
     except MlflowException as error:
         raise TrackingError(
             f"MLflow store refused: {_first_line(error)}",
-            hint=f"check the store at {_without_password(uri)}",
+            hint=f"check the store at {shown_uri(uri)}",
         ) from error
     except (OSError, sqlite3.Error) as error:
         raise _unreachable(uri, error) from error
@@ -211,12 +211,13 @@ def _refuse_unreachable(uri: str) -> None:
 
 def _unreachable(uri: str, error: Exception) -> TrackingError:
     return TrackingError(
-        f"MLflow store at {_without_password(uri)} cannot be reached ({type(error).__name__})",
+        f"MLflow store at {shown_uri(uri)} cannot be reached ({type(error).__name__})",
         hint="check the address and that the server runs, or use --tracking-uri sqlite:///mlflow.db",
     )
 
 
-def _without_password(uri: str) -> str:
+def shown_uri(uri: str) -> str:
+    """Return the address as it may be shown: without a password."""
     parts = urlsplit(uri)
     return uri.replace(f"{parts.username}:{parts.password}@", "") if parts.password else uri
 

@@ -130,7 +130,8 @@ def _ragged(text: str, name: str, options: ReadOptions, skipped: int) -> pd.Data
             f"{name}: a quote is not closed, or a field is too long (line {reader.line_num})",
             hint="where quotes are part of the text, say read: {quote: none}",
         ) from None
-    table = pd.DataFrame(rows, dtype="str")
+    width = max(map(len, rows), default=0)
+    table = pd.DataFrame([row + [""] * (width - len(row)) for row in rows], dtype="str")
     nulls = {"", *options.nulls}
     return table.mask(table.isin(nulls))
 

@@ -222,7 +222,7 @@ def _put(ready: dict[Path, Path], stage: Path) -> None:
     try:
         for target, fresh in ready.items():
             backup = stage / f"before-{len(kept)}"
-            kept[target] = shutil.copy2(target, backup) if target.exists() else None
+            kept[target] = Path(shutil.copy2(target, backup)) if target.exists() else None
             fresh.replace(target)
     except BaseException:
         for target, backup in kept.items():

@@ -92,7 +92,7 @@ def _differs(old: pd.Series, now: pd.Series) -> Mask:
 
 def _same_owner(name: str, before: pd.DataFrame, incoming: pd.DataFrame) -> None:
     owner = TABLES[name].owner
-    key = TABLES[name].key
+    key = list(TABLES[name].key)
     if len(key) > 1 or owner == key[0]:
         return
     pairs = before[[key[0], owner]].merge(incoming[[key[0], owner]], on=key[0])

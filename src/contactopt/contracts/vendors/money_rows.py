@@ -11,7 +11,7 @@ from contactopt.contracts.tables import TABLES
 from contactopt.contracts.vendors.owners import customers_of, debt_owners, open_debts_of
 from contactopt.contracts.vendors.source import Source, texts
 from contactopt.contracts.vendors.touch_rows import Made
-from contactopt.contracts.vendors.values import column_of, literal
+from contactopt.contracts.vendors.values import column_of, literal, objects
 
 __all__ = ["payment_rows", "promise_rows"]
 
@@ -45,7 +45,7 @@ def promise_rows(source: Source) -> Made:
     made = source.instants("made_at", event=True)
     debt, unmatched = _debts(source, made)
     customer = pd.Series(debt, dtype=object).map(debt_owners(source.portfolio))
-    zones = source.zones(customer.to_numpy(object, na_value=None))
+    zones = source.zones(objects(customer))
     columns = {
         "debt_id": texts(debt),
         "made_at": _needed(source, "made_at", made),
@@ -79,7 +79,7 @@ def _debts(source: Source, instants: pd.Series) -> tuple[Texts, Mask]:
     debt = np.full(n, None, object)
     by_debt = match.by == "debt_id" and not source.has("debt_id")
     if source.has("debt_id"):
-        debt = source.ids("debt_id", "debts").to_numpy(object, na_value=None)
+        debt = objects(source.ids("debt_id", "debts"))
     stated = _faulty(source, "debt_id") | ~pd.isna(debt)
     left = ~stated
     theirs = match.columns
@@ -88,7 +88,7 @@ def _debts(source: Source, instants: pd.Series) -> tuple[Texts, Mask]:
     if match.by == "debt_id":
         if by_debt:
             known = source.portfolio.tables["debts"]["debt_id"]
-            debt = said.where(said.isin(known)).to_numpy(object, na_value=None)
+            debt = objects(said.where(said.isin(known)))
             source.faults.note("debt_id", "not in debts", left & ~blank & pd.isna(debt), theirs)
         source.faults.note("debt_id", "is null", left & blank, theirs)
         return debt, pd.isna(debt)
@@ -101,7 +101,8 @@ def _debts(source: Source, instants: pd.Series) -> tuple[Texts, Mask]:
     source.faults.note(match.by, owners.check, nobody, theirs)
     several = left & (count > 1)
     source.faults.note(match.by, "address of several customers", several, theirs)
-    customer = np.where(left & (count == 1), customer, None)
+    customer = np.array(customer)
+    customer[~left | (count != 1)] = None
     only, n_open = open_debts_of(customer, instants, source.portfolio)
     known = ~pd.isna(customer) & np.asarray(instants.notna())
     source.faults.note("debt_id", "customer has no open debt then", known & (n_open == 0), theirs)

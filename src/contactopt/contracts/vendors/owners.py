@@ -14,7 +14,7 @@ import pandas as pd
 from contactopt.contracts.links import positions
 from contactopt.contracts.tables import TABLES
 from contactopt.contracts.vendors.mapping import MATCH_KEYS, Match
-from contactopt.contracts.vendors.values import ids_of, literal
+from contactopt.contracts.vendors.values import ids_of, literal, objects
 
 if TYPE_CHECKING:
     from contactopt.contracts.portfolio import Portfolio
@@ -74,19 +74,20 @@ def customers_of(raw: pd.Series, match: Match, portfolio: Portfolio, instants: p
     if match.by == "customer_id":
         known = np.union1d(portfolio.customer_ids, portfolio.quarantined_customers)
         there = positions(text, pd.Index(known, dtype="str")) >= 0
-        customer = text.where(there).to_numpy(object, na_value=None)
+        customer = objects(text.where(there))
     else:
         parent = portfolio.tables[MATCH_KEYS[match.by]]
         lead = pd.Series(parent["customer_id"].to_numpy(object), index=parent[match.by])
         lead = lead[~lead.index.duplicated()]
-        customer = text.map(lead).to_numpy(object, na_value=None)
-    point = text.to_numpy(object, na_value=None) if match.by == "contact_point_id" else None
-    if point is not None:
-        point = np.where(pd.isna(customer), None, point)
+        customer = objects(text.map(lead))
+    point = np.full(n, None, object)
+    if match.by == "contact_point_id":
+        point = objects(text)
+        point[pd.isna(customer)] = None
     return Owners(
         row=np.arange(n),
         customer=customer,
-        point=np.full(n, None, object) if point is None else point,
+        point=point,
         shared=np.zeros(n, bool),
         check=f"not in {MATCH_KEYS[match.by]}",
     )

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from contactopt.contracts.cast import empty_column
 from contactopt.contracts.vendors.files import read_rows
 from contactopt.contracts.vendors.folding import fold_rows
 from contactopt.contracts.vendors.mapping import VendorMapping
 from contactopt.contracts.vendors.money_rows import payment_rows, promise_rows
 from contactopt.contracts.vendors.report import VendorReport
-from contactopt.contracts.vendors.source import Source, texts
+from contactopt.contracts.vendors.source import Source
 from contactopt.contracts.vendors.touch_rows import Made, touch_rows
 from contactopt.contracts.vendors.values import literal
 from contactopt.contracts.vendors.vendor_file import VendorFile
@@ -135,9 +136,7 @@ def _report(
 ) -> VendorReport:
     mapping = read.mapping
     column = mapping.code_column if mapping.table == "touches" else "kind"
-    code = texts([None] * read.n)
-    if read.has(column):
-        code = literal(read.column(column))
+    code = literal(read.column(column)) if read.has(column) else empty_column("text", read.n)
     faults = read.faults.without(made.skipped)
     n_touch_rows = len(made.tables[mapping.table])
     coded = [c.counts.assign(column=n) for n, c in read.coded.items()]

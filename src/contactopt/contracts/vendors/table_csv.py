@@ -46,8 +46,9 @@ def csv_bytes(path: Path | None, name: str, change: Additions) -> bytes:
             some = mask[source]
             if column not in table:
                 table[column] = pd.Series([None] * len(table), dtype="str")
-            where = table.columns.get_loc(column)
-            table.iloc[rows[some], where] = texts.iloc[source[some]].to_numpy(object)
+            values = table[column].to_numpy(object).copy()
+            values[rows[some]] = texts.iloc[source[some]].to_numpy(object)
+            table[column] = values
     whole = pd.concat([table, _texts(fresh).reindex(columns=table.columns)], ignore_index=True)
     return mark + _written(whole, newline).encode()
 

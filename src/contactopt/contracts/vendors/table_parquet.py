@@ -68,7 +68,8 @@ def _aligned(
     spec = TABLES[name]
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     promoted: set[str] = set()
-    for column, values in added.items():
+    for column in map(str, added.columns):
+        values = added[column]
         there = schema.field(column).type if column in schema.names else None
         array = arrow_column(values)
         if there is None:

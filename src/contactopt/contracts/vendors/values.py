@@ -13,9 +13,16 @@ from contactopt.contracts.cast import STRING, cast_column
 from contactopt.contracts.vendors.mapping import ReadOptions
 from contactopt.contracts.vendors.scalars import FALSE_WORDS, TRUE_WORDS
 
-__all__ = ["column_of", "flags_of", "ids_of", "literal", "numbers_of"]
+__all__ = ["column_of", "flags_of", "ids_of", "literal", "numbers_of", "objects"]
 
 Mask = npt.NDArray[np.bool_]
+
+
+def objects(values: pd.Series) -> npt.NDArray[np.object_]:
+    """Return texts as an object array with None where nothing stands."""
+    found = np.array(values.to_numpy(object))
+    found[pd.isna(found)] = None
+    return found
 
 
 def column_of(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
