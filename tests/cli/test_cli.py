@@ -29,6 +29,7 @@ VERBS = [
     "validate",
     "fit",
     "rank",
+    "export",
     "timeline",
     "why",
     "replay",

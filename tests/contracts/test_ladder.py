@@ -52,9 +52,11 @@ def test_nothing_known_later_is_counted() -> None:
     early = rungs(tables, as_of=T0 - days(20))
     assert early.loc["reach", "have"].startswith("0 attempts")
     late = pd.Series([T0 + days(9)] * 4)
-    assert rungs({**tables, "touches": tables["touches"].assign(recorded_at=late)}).loc[
-        "reach", "have"
-    ].startswith("3 attempts")
+    assert (
+        rungs({**tables, "touches": tables["touches"].assign(recorded_at=late)})
+        .loc["reach", "have"]
+        .startswith("3 attempts")
+    )
     after = rungs({**tables, "touches": tables["touches"].assign(recorded_at=late)}, as_of=T0)
     assert after.loc["reach", "have"].startswith("0 attempts")
 
@@ -163,7 +165,7 @@ def test_decisions_that_teach_nothing(more) -> None:
     assert found["have"].startswith("0 decisions")
 
 
-def test_thresholds_are_those_of_the_models() -> None:
+def test_thresholds_are_those_of_the_models() -> None:  # 004-06
     from contactopt.contracts import ladder as ours
     from contactopt.models import amount, contrast, payment
 

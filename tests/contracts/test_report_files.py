@@ -132,7 +132,7 @@ def test_suggested_delays_only_where_some_rows_do_not_tell() -> None:
     assert Portfolio.from_frames(tables).validate().data_delay == {}
 
 
-def test_quarantine_files(tmp_path) -> None:
+def test_quarantine_files(tmp_path) -> None:  # 003-24
     report = ValidationReport.of_refusal(refused(faulty()))
     written = report.write_quarantine(tmp_path / "q")
     assert [p.name for p in written] == [

@@ -31,7 +31,7 @@ def calls(small, tmp_path, rows=None, mapping=MAPPING, **more):
     return read_vendor_file(path, mapping, portfolio=small, **more)
 
 
-def test_a_diallers_file_becomes_touches(small, tmp_path):
+def test_a_diallers_file_becomes_touches(small, tmp_path):  # 003-27
     file = calls(small, tmp_path, received_at="2026-03-04T06:00Z")
     touches = file.tables["touches"].sort_values("started_at", ignore_index=True)
     assert list(touches.columns) == list(TABLES["touches"].columns)

@@ -20,7 +20,7 @@ def small() -> Portfolio:
     return Portfolio.from_frames(small_tables())
 
 
-def test_a_message_is_one_touch_with_its_events(small):
+def test_a_message_is_one_touch_with_its_events(small):  # 003-27
     file = read_vendor_file(gateway_frame(), MAPPING, portfolio=small)
     touches = file.tables["touches"].set_index("customer_id")
     assert len(touches) == 3
@@ -36,7 +36,7 @@ def test_a_message_is_one_touch_with_its_events(small):
     assert file.report.made == {"touches": 3, "touch_events": 7}
 
 
-def test_machine_opens_are_not_engagement(small):
+def test_machine_opens_are_not_engagement(small):  # 000-14
     with_machines = gateway_frame()
     without = gateway_frame([r for r in GATEWAY_ROWS if r[3] != "open-proxy"])
     tables, views, features = [], [], []

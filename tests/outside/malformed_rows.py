@@ -317,6 +317,13 @@ def bystanders() -> list[Rows]:
     """Two customers whom nothing protects: one whose ids are borrowed, one touched of late."""
     sure = clean(SURE)
     sure["touches"].append(touch(SURE, "no_answer", started_at=ago(2)))
+    # sound values in every column of instants, so that a broken one is a row's fault
+    over = {"starts_at": ago(90), "ends_at": ago(60), "recorded_at": ago(89)}
+    sure["holds"].append(hold(SURE, "hardship", **over))
+    for row in (*sure["contact_points"], *sure["consents"]):
+        row["recorded_at"] = ago(15)
+    for row in sure["contact_points"]:
+        row["valid_to"] = AS_OF + pd.Timedelta(days=900)
     return [clean(OTHER), sure]
 
 

@@ -39,7 +39,7 @@ ALL = ["segment", "time_zone", "language", "channel", "slot_local_hour", "action
 
 
 @pytest.mark.parametrize("by", ALL)
-def test_totals_are_those_of_the_whole(plan: ContactPlan, by: str) -> None:
+def test_totals_are_those_of_the_whole(plan: ContactPlan, by: str) -> None:  # 000-10
     whole, found = plan.summary(), plan.summary(by=by)
     assert found.columns[0] == by
     for name in ("customers", "planned", "control"):

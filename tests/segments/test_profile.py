@@ -28,7 +28,7 @@ def people(n: int = 100) -> pd.DataFrame:
     )
 
 
-def test_numbers_of_each_group() -> None:
+def test_numbers_of_each_group() -> None:  # 000-26
     frame = people()
     found = profile(frame, min_customers=10).frame.set_index("segment")
     assert found["n_customers"].to_dict() == {"early": 60, "late": 35, "tiny": 5}

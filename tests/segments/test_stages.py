@@ -50,7 +50,7 @@ def test_labels_follow_the_rules() -> None:
     ),
     st.integers(1, 5),
 )
-def test_every_customer_gets_the_one_label_whose_rule_fits(rows, bands: int) -> None:
+def test_every_customer_gets_the_one_label_whose_rule_fits(rows, bands: int) -> None:  # 001-04
     X = customers([r[0] for r in rows], [r[1] for r in rows])
     segments = StageSegments(n_balance_bands=bands, min_customers=2).fit(X)
     labels = segments.predict(X)

@@ -76,7 +76,7 @@ def _text(table: str, columns: pd.DataFrame) -> str:
     from contactopt.contracts.catalogue import table_catalogue
 
     told = table_catalogue().set_index("table").loc[table]
-    needed = "needed" if told["needed"] == "yes" else "optional"
+    needed = "needed" if str(told["needed"]) == "yes" else "optional"
     lines = [f"{table} ({needed}; key: {told['key']}). {told['description']}", ""]
     for c in columns.to_dict("records"):
         must = "required" if c["required"] else "may be absent"

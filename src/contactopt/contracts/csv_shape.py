@@ -58,7 +58,7 @@ def shape_faults(path: Path, table: str) -> list[Fault]:
 
 def _holds_lines(cell: str, column: int, n_columns: int) -> bool:
     """Whether a cell reads as the rest of one line, whole lines, and the start of another."""
-    first, *middle, last = (line.count(",") for line in cell.splitlines())
+    first, *middle, last = (line.count(",") for line in cell.split("\n"))
     starts, ends = first >= n_columns - 1 - column, last >= column
     return starts and ends and all(n >= n_columns - 1 for n in middle)
 

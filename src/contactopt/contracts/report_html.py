@@ -105,7 +105,7 @@ def _time(report: ValidationReport) -> str:
         for a in report.staleness.itertuples()
     ]
     late = [
-        (d.table, int(d.rows), f"{d.median_hours:.1f} h", f"{d.p95_hours:.1f} h")
+        (d.table, f"{d.rows:,}", f"{d.median_hours:.1f} h", f"{d.p95_hours:.1f} h")
         for d in report.delays.itertuples()
     ]
     heads = ["table", "rows", "median", "95 %"]

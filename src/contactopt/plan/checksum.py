@@ -51,8 +51,10 @@ def checksums(decisions: Any, actions: Any) -> npt.NDArray[np.int64]:
     k = decisions.num_rows
     if k == 0:
         return np.zeros(0, dtype=np.int64)
-    own = np.stack([_bits(actions.column(name)) for name in _ACTION_COLUMNS], axis=1)
-    rows = np.ascontiguousarray(own, dtype="<u8").reshape(k, -1)  # one per decision
+    # column after column inside a decision: fewer, longer copies
+    rows = np.empty((k, len(_ACTION_COLUMNS), actions.num_rows // k), dtype="<u8")
+    for place, name in enumerate(_ACTION_COLUMNS):
+        rows[:, place] = _bits(actions.column(name)).reshape(k, -1)
     heads = zip(*(_texts(decisions.column(name)) for name in _DECISION_COLUMNS), strict=True)
     found = [_one(rows[i], head) for i, head in enumerate(heads)]
     return np.frombuffer(b"".join(found), dtype="<i8").astype(np.int64)

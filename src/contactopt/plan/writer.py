@@ -35,7 +35,7 @@ __all__ = ["write_plan"]
 #: considered actions in one row group, about: what is read to explain one decision
 _GROUP_ROWS = 8192
 #: numbers of which there are few in a row group; of others a dictionary costs time for nothing
-_FEW = ("margin", "usage", "cell", "cost", "p_pay_wait", "amount", "lawful_from", "checksum")
+_FEW = ("margin", "usage", "cell", "checksum")
 
 
 def write_plan(plan: ContactPlan, folder: Path) -> Path:
