@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from tqdm import tqdm
 
-from contactopt.bundle import load_bundle, save_bundle
+from contactopt.bundle import content_hash, load_bundle, save_bundle
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
 from contactopt.errors import ConfigError
@@ -325,7 +325,8 @@ class ContactStrategy(BaseEstimator):
         self.segments_ = StageSegments.from_state(state.get("segments"))
         self.fit_record_ = state["record"]
         self.as_of_ = pd.Timestamp(self.fit_record_["as_of"])
-        self._version = None
+        # the version it was logged under: today's code may write the same state in other bytes
+        self._version = content_hash(folder)
         return self
 
     def _state(self) -> dict[str, Any]:

@@ -276,7 +276,7 @@ def cases(table: str, *, text: bool, column: str | None = None) -> list[Case]:
     for p in (p for p in PROTECTIONS if p.table == table):
         for name, way, damage in row_damage(table, text):
             if (column is None or name == column) and not says_something_else(p, name, way):
-                found.append(case(p, name, way, damage, f"c{len(found)}"))
+                found.append(case(p, name, way, damage, f"c{len(found):04d}"))
     return found
 
 

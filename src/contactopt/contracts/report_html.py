@@ -23,6 +23,12 @@ padding:.5rem 1rem}
 .co-report th,.co-report td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;
 border-bottom:1px solid #d9dde2;overflow-wrap:anywhere;background:transparent;color:inherit}
 .co-report .n{text-align:right;white-space:nowrap}
+@media (max-width:40rem){.co-report thead{display:none}
+.co-report tr{display:block;padding:.4rem 0;border-bottom:1px solid #d9dde2}
+.co-report td,.co-report .n{display:block;border:0;padding:.05rem 0;text-align:left;
+white-space:normal}
+.co-report td:empty{display:none}
+.co-report td[data-h]:not([data-h=""])::before{content:attr(data-h) ": ";color:#57606a}}
 .co-report .ok{color:#176639}.co-report .bad{color:#a11d1d}.co-report .dim{color:#57606a}
 """
 
@@ -57,7 +63,7 @@ def _table(
     title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[int] = ()
 ) -> str:
     body = "".join(
-        "<tr>" + "".join(_cell("td", i, v, numbers) for i, v in enumerate(row)) + "</tr>"
+        "<tr>" + "".join(_cell("td", i, v, numbers, heads[i]) for i, v in enumerate(row)) + "</tr>"
         for row in rows
     )
     if not body:
@@ -69,9 +75,11 @@ def _table(
     )
 
 
-def _cell(tag: str, i: int, value: Any, numbers: Sequence[int]) -> str:
+def _cell(tag: str, i: int, value: Any, numbers: Sequence[int], head: str = "") -> str:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return f"<{tag}{' class=n' if i in numbers else ''}>{escape(shown)}</{tag}>"
+    # on a phone rows are stacked, and each cell says what it is
+    told = f' data-h="{escape(head)}"' if head else ""
+    return f"<{tag}{' class=n' if i in numbers else ''}{told}>{escape(shown)}</{tag}>"
 
 
 def _ladder(report: ValidationReport) -> str:

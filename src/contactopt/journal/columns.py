@@ -25,6 +25,7 @@ __all__ = [
     "instants",
     "known_at",
     "numbers",
+    "own_debts",
     "text",
     "word_codes",
     "words",
@@ -122,6 +123,17 @@ def known_at(frame: pd.DataFrame, event_us: Ints, delay_hours: float) -> Ints:
     return np.where(recorded == NO_INSTANT, late, np.maximum(event_us, recorded))
 
 
+def own_debts(debt: Ints, customer: Ints, debt_customer: Ints) -> Ints:
+    """Return debt codes, -1 where the main obligor is not the row's own customer.
+
+    A row about somebody else's debt concerns all debts of its customer: so it counts and protects,
+    whichever customers are looked at together.
+    """
+    if len(debt_customer) == 0 or len(debt) == 0:
+        return np.full(len(debt), -1, dtype=np.int64)
+    return np.where((debt >= 0) & (debt_customer[debt] == customer), debt, -1)
+
+
 class Ids:
     """Sorted ids of one kind and their integer codes (positions).
 
@@ -149,8 +161,22 @@ class Ids:
         return word_codes(column, self._index)
 
 
-def codes_of(frame: pd.DataFrame, name: str, ids: Ids, table: str) -> Ints:
+def codes_of(
+    frame: pd.DataFrame, name: str, ids: Ids, table: str, *, elsewhere: bool = False
+) -> Ints:
     """Return codes of an id column; a non-null id that is not among ``ids`` is a fault.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : str
+        Column of ids.
+    ids : Ids
+    table : str
+        For the message.
+    elsewhere : bool
+        Whether the row may name what belongs to a customer of another block (a guarantor is
+        called about somebody else's debt): such an id reads as null.
 
     Raises
     ------
@@ -161,7 +187,7 @@ def codes_of(frame: pd.DataFrame, name: str, ids: Ids, table: str) -> Ints:
         return np.full(len(frame), -1, dtype=np.int64)
     column = frame[name]
     codes = ids.codes(column)
-    broken = int(((codes < 0) & column.notna().to_numpy()).sum())
+    broken = 0 if elsewhere else int(((codes < 0) & column.notna().to_numpy()).sum())
     if broken:
         raise ContractError(
             f"{table}.{name}: {broken} rows name an id that no table has",

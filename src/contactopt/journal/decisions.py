@@ -81,7 +81,7 @@ def decision_frame(
             "slot_local_hour": numbers(frame, "slot_local_hour")[rows],
             "template_id": text_of("template_id"),
             "offer_id": text_of("offer_id"),
-            "debt": codes_of(frame, "debt_id", debts, "decisions")[rows],
+            "debt": codes_of(frame, "debt_id", debts, "decisions", elsewhere=True)[rows],
             "propensity": numbers(frame, "propensity")[rows],
             "holdout": numbers(frame, "holdout")[rows] > 0,
             "policy_version": text_of("policy_version"),

@@ -101,7 +101,7 @@ class Journal:
             delay_hours=self.delay_hours("promises"), grace_days=self.promise_grace_days,
         )  # fmt: skip
         self.touches = TouchLog.build(
-            t, self.customers, self._debts, self._points, self.delay_hours
+            t, self.customers, self._debts, self.debt_customer, self._points, self.delay_hours
         )
         points = _by_code(t["contact_points"], "contact_point_id", self._points)
         self.points = PointLog.build(

@@ -11,7 +11,16 @@ import pandas as pd
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
-from contactopt.journal.columns import Ids, Ints, codes_of, instants, known_at, text, words
+from contactopt.journal.columns import (
+    Ids,
+    Ints,
+    codes_of,
+    instants,
+    known_at,
+    own_debts,
+    text,
+    words,
+)
 from contactopt.journal.local_time import HOUR_US
 
 __all__ = ["consent_frame", "hold_frame", "notice_frame", "party_frame"]
@@ -31,12 +40,19 @@ def _channels_of(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def hold_frame(
-    frame: pd.DataFrame, customers: Ids, debts: Ids, points: Ids, at_us: int, delay_hours: float
+    frame: pd.DataFrame,
+    customers: Ids,
+    debts: Ids,
+    debt_customer: Ints,
+    points: Ids,
+    at_us: int,
+    delay_hours: float,
 ) -> pd.DataFrame:
     """Return the holds known at an instant, ended ones too, sorted by (customer, id).
 
     A hold is known from max(starts_at, recorded_at). One that is recorded by the instant and
     begins within 48 hours of it is told as well: the day that is planned must respect it.
+    One that names somebody else's debt (of which the customer is a party) is told for all debts.
     """
     starts = instants(frame, "starts_at")
     recorded = instants(frame, "recorded_at")
@@ -49,7 +65,9 @@ def hold_frame(
             "hold_id": _at(rows, text(frame, "hold_id")),
             "customer": customer[rows],
             "kind": words(frame, "kind", v.HOLD_KINDS)[rows],
-            "debt": codes_of(frame, "debt_id", debts, "holds")[rows],
+            "debt": own_debts(
+                codes_of(frame, "debt_id", debts, "holds", elsewhere=True), customer, debt_customer
+            )[rows],
             "channel": words(frame, "channel", _channels_of(frame))[rows],
             "contact_point": codes_of(frame, "contact_point_id", points, "holds")[rows],
             "starts_us": starts[rows],
@@ -115,7 +133,7 @@ def notice_frame(
         {
             "notice_id": _at(rows, text(frame, "notice_id")),
             "customer": customer[rows],
-            "debt": codes_of(frame, "debt_id", debts, "notices")[rows],
+            "debt": codes_of(frame, "debt_id", debts, "notices", elsewhere=True)[rows],
             "kind": words(frame, "kind", v.NOTICE_KINDS)[rows],
             "sent_us": sent[rows],
             "channel": words(frame, "channel", _channels_of(frame))[rows],
@@ -129,7 +147,7 @@ def party_frame(
     """Return the further obligors of debts whose role holds at an instant."""
     start = instants(frame, "valid_from")
     end = instants(frame, "valid_to")
-    customer = codes_of(frame, "customer_id", customers, "debt_parties")
+    customer = codes_of(frame, "customer_id", customers, "debt_parties", elsewhere=True)
     debt = codes_of(frame, "debt_id", debts, "debt_parties")
     holds = (known_at(frame, start, delay_hours) <= at_us) & ((end == NO_INSTANT) | (end > at_us))
     role = words(frame, "role", v.PARTY_ROLES)

@@ -65,10 +65,18 @@ class OneCustomer:
         names = journal.debts.frame
         self._currency = dict(zip(text(names, "debt_id"), text(names, "currency"), strict=True))
         self.touches = self.own(view.touches)
-        self._named: dict[int, list[str]] = {}
-        for touch, debt in view.touch_debts[["touch", "debt"]].itertuples(index=False):
-            if touch in self.touches.index:
-                self._named.setdefault(int(touch), []).append(str(journal.debt_ids[debt]))
+        self._named = self._debts_named()
+
+    def _debts_named(self) -> dict[int, list[str]]:
+        """Return the debts that touches name, as the rows say: somebody else's among them."""
+        row_of = dict(zip(text(self.touches, "touch_id"), self.touches.index, strict=True))
+        named: dict[int, set[str]] = {}
+        for table in ("touches", "touch_debts"):
+            frame = self.journal.tables[table]
+            for touch, debt in zip(text(frame, "touch_id"), text(frame, "debt_id"), strict=True):
+                if touch in row_of and isinstance(debt, str):
+                    named.setdefault(int(row_of[touch]), set()).add(debt)
+        return {row: sorted(debts) for row, debts in named.items()}
 
     def own(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a view's frame that are the customer's; the index stays."""
@@ -84,11 +92,13 @@ class OneCustomer:
 
     def customers_of(self, table: str) -> Ints:
         """Return the customer code of every row of a table that names its customer."""
-        return codes_of(self.journal.tables[table], "customer_id", self.journal.customers, table)
+        return codes_of(
+            self.journal.tables[table], "customer_id", self.journal.customers, table, elsewhere=True
+        )
 
     def debts_of_touches(self, index: Any) -> list[str | None]:
         """Return the debts that touches name, joined by `|`; None where they are about all."""
-        return ["|".join(sorted(self._named[i])) if i in self._named else None for i in index]
+        return ["|".join(self._named[i]) if i in self._named else None for i in index]
 
     def currencies(self, debt_ids: Any) -> list[str | None]:
         """Return the currency of each debt id, None where it is not known or not one debt."""

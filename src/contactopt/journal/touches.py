@@ -19,6 +19,7 @@ from contactopt.journal.columns import (
     instants,
     known_at,
     numbers,
+    own_debts,
     text,
     word_codes,
     words,
@@ -130,6 +131,7 @@ class TouchLog:
         tables: Any,
         customers: Ids,
         debts: Ids,
+        debt_customer: Ints,
         points: Ids,
         delay_hours: Any,
     ) -> TouchLog:
@@ -153,9 +155,12 @@ class TouchLog:
             own, own_known, events.starts, events.known, event, machine, _RANK, _BEATEN,
             _LADDER, OUTCOME_CODE["unknown"], _FORCE,
         )  # fmt: skip
-        debt = codes_of(frame, "debt_id", debts, "touches")[rows]
-        point = codes_of(frame, "contact_point_id", points, "touches")[rows]
-        named_touch, named_debt = _named_debts(tables["touch_debts"], ids, position, debts, debt)
+        debt = codes_of(frame, "debt_id", debts, "touches", elsewhere=True)
+        debt = own_debts(debt, owner, debt_customer)[rows]
+        point = codes_of(frame, "contact_point_id", points, "touches", elsewhere=True)[rows]
+        named = _named_debts(tables["touch_debts"], ids, position, debts, debt)
+        theirs = debt_customer[named[1]] == index.owner[named[0]]
+        named_touch, named_debt = named[0][theirs], named[1][theirs]
         return cls(
             index=index,
             frame=frame,
@@ -237,7 +242,7 @@ def _named_debts(
 ) -> tuple[Ints, Ints]:
     """Return the distinct (touch position, debt code) pairs that touches name."""
     touch = position[word_codes(text(frame, "touch_id"), touch_ids)]
-    debt = codes_of(frame, "debt_id", debts, "touch_debts")
+    debt = codes_of(frame, "debt_id", debts, "touch_debts", elsewhere=True)
     single = np.flatnonzero(own_debt >= 0)
     touch = np.concatenate([touch, single])
     debt = np.concatenate([debt, own_debt[single]])

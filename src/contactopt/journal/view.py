@@ -113,8 +113,8 @@ class JournalView:
         """Holds known, ended ones too, and recorded ones that begin within 48 hours."""
         j = self.journal
         return hold_frame(
-            j.tables["holds"], j.customers, j.debts.ids, j.points.ids, self.as_of_us,
-            j.delay_hours("holds"),
+            j.tables["holds"], j.customers, j.debts.ids, j.debt_customer, j.points.ids,
+            self.as_of_us, j.delay_hours("holds"),
         )  # fmt: skip
 
     @cached_property

@@ -244,7 +244,8 @@ class DecisionLog:
         where = f"batch {batch_id!r}" if batch_id is not None else "this log"
         raise ConfigError(
             f"customer {customer_id!r} has no decision in {where}",
-            hint="quarantined customers are not planned; `.to_frame()` lists who was decided on",
+            hint="quarantined customers are not planned; "
+            "`read_decisions(folder).to_frame()` lists who was decided on",
         )
 
     def _columns(self, batch_id: str, columns: list[str]) -> pd.DataFrame:

@@ -176,11 +176,18 @@ def _exploration(why: Why) -> str:
     kept = "every open action keeps a chance, so that later policies can be judged from this log"
     if best["action_id"] == why.action_id:
         return f"this is also the choice with the best priced value; {kept}"
+    if _priced(why, why.action_id) == best["priced_value"]:
+        return f"no other choice has a better priced value, {best['action_id']} the same; {kept}"
     return (
         f"drawn to learn: the best priced value is that of {best['action_id']} "
         f"({_money(best['priced_value'])} {_unit(why)}, probability {best['probability']:.6g}); "
         f"{kept}"
     )
+
+
+def _priced(why: Why, action_id: str | None) -> float:
+    found = why.to_frame()
+    return float(found.loc[found["action_id"] == action_id, "priced_value"].iloc[0])
 
 
 def _versions(why: Why) -> str:
