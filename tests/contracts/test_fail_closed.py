@@ -178,11 +178,13 @@ def test_children_go_with_a_quarantined_row_but_attempts_stay():
     tables = small_tables()
     tables["holds"] = tables["holds"].iloc[[1]]
     tables["debts"].loc[0, "product"] = "dream"
+    silent = Portfolio.from_frames(tables, max_quarantined_share=1.0)
+    assert list(silent.quarantined_customers) == ["C1"]  # their promise silences all debts
+    tables["promises"], tables["payments"]["promise_id"] = tables["promises"].iloc[:0], None
     got = Portfolio.from_frames(tables, max_quarantined_share=1.0)
     assert got.n_customers == 3
     assert set(got.tables["debts"]["debt_id"]) == {"D1b", "D2", "D3"}
     assert "D1" not in set(got.tables["debt_snapshots"]["debt_id"])
-    assert len(got.tables["promises"]) == 0
     assert list(got.tables["payments"]["payment_id"]) == ["Y2"]
     assert list(got.tables["touch_debts"]["debt_id"]) == ["D1b"]
     touch = got.tables["touches"].set_index("touch_id").loc["T1"]
@@ -207,3 +209,22 @@ def test_the_outcome_does_not_depend_on_row_order():
     two = Portfolio.from_frames(turned, max_quarantined_share=1.0)
     assert one.content_hash == two.content_hash
     pd.testing.assert_frame_equal(one.quarantine, two.quarantine)
+
+
+def test_a_promise_outlives_a_link_that_leads_nowhere() -> None:
+    """The touch may arrive tomorrow: the promise silences today. 003-17."""
+    tables = small_tables()
+    tables["promises"]["touch_id"] = "not here yet"
+    got = Portfolio.from_frames(tables, max_quarantined_share=1.0)
+    assert len(got.tables["promises"]) == len(tables["promises"])
+    assert got.tables["promises"]["touch_id"].isna().all()
+    assert set(got.quarantine["value"]) == {"not here yet"}
+
+
+def test_an_unreadable_promise_takes_its_customer_out() -> None:
+    tables = small_tables()
+    tables["promises"]["due_at"] = None
+    got = Portfolio.from_frames(tables, max_quarantined_share=1.0)
+    debts = tables["debts"].set_index("debt_id")["customer_id"]
+    owners = set(debts[tables["promises"]["debt_id"]].astype(str))
+    assert owners and set(got.quarantined_customers) == owners

@@ -75,6 +75,8 @@ def rank(
             "give --model or --strategy, one of them",
             hint="--model for a fitted strategy, --strategy to rank on priors alone",
         )
+    from contactopt.contracts.checks import check_config
+
     chosen = _loaded(model, tracking_uri) if model else _unfitted(strategy)
     progress = shows_progress(as_json=as_json)
     data = read_portfolio(
@@ -82,6 +84,7 @@ def rank(
     )
     instant = instant_of(as_of, data, chosen.config)
     if model is None:
+        check_config(data, chosen.config)  # before the work, not after it
         _rest_on_priors(chosen, instant)
     plan = chosen.rank(
         data,

@@ -3,8 +3,9 @@
 A faulty row of holds, consents or contact_points takes its customer out of the portfolio. A faulty
 touch stays, with outcome `unknown`, if customer, channel and instant can be read, because it
 counts against caps; else it takes its customer out. So does one that told of a wish to be left
-alone or of a dead contact point: masking its outcome would forget that. Any other faulty row goes,
-and its children with it. A hold or consent whose customer cannot be told fails the load.
+alone or of a dead contact point: masking its outcome would forget that, and so does a promise,
+which silences. A loose link that leads nowhere is blanked. Any other faulty row goes, and its
+children with it. A hold or consent whose customer cannot be told fails the load.
 """
 
 from __future__ import annotations
@@ -89,11 +90,36 @@ class _Quarantine:
             elif spec.on_fault == "touch":
                 self._touches(rows)
             else:
+                rows = rows & ~self._without_loose_links(spec)
                 self._protected_by(name, rows & ~self._surplus_copies(name))
                 self.kept[name] &= ~rows
 
+    def _without_loose_links(self, spec: TableSpec) -> Mask:
+        """Blank loose links that lead nowhere; return the rows that have no other fault."""
+        columns = self.log.columns_of(spec.name)
+        frame = self.typed[spec.name]
+        loose = [link.column for link in spec.links if link.loose and link.column in columns]
+        mended = self.log.faulty(spec.name, len(frame), tuple(loose))
+        if mended.any():
+            mended &= ~self.log.faulty(spec.name, len(frame), tuple(set(columns) - set(loose)))
+            self._blank(spec.name, loose, mended)
+        return mended
+
+    def _blank(self, name: str, columns: list[str], rows: Mask) -> None:
+        frame = self.typed[name].copy()
+        for column in columns:
+            index = self.joined.codes[name, column]
+            frame.loc[rows & (index < 0), column] = None
+        self.typed[name] = frame
+
     def _protected_by(self, name: str, rows: Mask) -> None:
-        """Take out the customers of touches and events that would protect, before they go."""
+        """Take out the customers of rows that would protect, before they go.
+
+        Touches and events that told of a wish or a dead contact point, and promises: an open one
+        silences all channels.
+        """
+        if name == "promises":
+            self._take_out(self.owner[name][rows])
         column = {"touches": "outcome", "touch_events": "event"}.get(name)
         if column is not None:
             telling = np.asarray(self.typed[name][column].isin(_PROTECTING))
@@ -212,6 +238,12 @@ class _Quarantine:
         lost = np.asarray(values.notna()) & (positions(values, pd.Index(parent.unique())) < 0)
         lost &= self.kept[spec.name]
         if not lost.any():
+            return
+        if link.loose:
+            frame = self.typed[spec.name].copy()
+            frame.loc[lost, link.column] = None
+            self.typed[spec.name] = frame
+            self.log.rows(spec.name, link.column, f"{link.parent} in quarantine", lost)
             return
         self._protected_by(spec.name, lost)
         if spec.on_fault == "touch" and link.parent != "customers":

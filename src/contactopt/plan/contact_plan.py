@@ -225,7 +225,8 @@ class ContactPlan:
                 hint="quarantined customers and those without a debt are not planned; "
                 "plan.batch.customer_ids lists who is",
             )
-        decision = decision_rows(self, at, at + 1).iloc[0].to_dict()
+        row = decision_rows(self, at, at + 1).iloc[0]
+        decision = {str(name): value for name, value in row.items()}
         return Why(decision, action_rows(self, at, at + 1), self.facts)
 
     @overload

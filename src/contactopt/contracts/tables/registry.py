@@ -45,10 +45,19 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A column that holds the key of another table."""
+    """A column that holds the key of another table.
+
+    Parameters
+    ----------
+    column, parent : str
+    loose : bool
+        Whether the row goes on without it: a link that leads nowhere is then blanked and told,
+        for a promise whose touch has not arrived yet is a promise all the same.
+    """
 
     column: str
     parent: str
+    loose: bool = False
 
     @property
     def parent_key(self) -> str:
@@ -215,7 +224,15 @@ _ALL = (
         "occurred_at",
         (_TOUCH,),
     ),
-    TableSpec("promises", Promises, ("promise_id",), True, "debt_id", "made_at", (_DEBT, _TOUCH)),
+    TableSpec(
+        "promises",
+        Promises,
+        ("promise_id",),
+        True,
+        "debt_id",
+        "made_at",
+        (_DEBT, Link("touch_id", "touches", loose=True)),
+    ),
     TableSpec(
         "payments",
         Payments,
@@ -223,7 +240,7 @@ _ALL = (
         True,
         "debt_id",
         "paid_at",
-        (_DEBT, Link("promise_id", "promises")),
+        (_DEBT, Link("promise_id", "promises", loose=True)),
     ),
     TableSpec(
         "arrangements", Arrangements, ("arrangement_id",), False, "debt_id", "starts_at", (_DEBT,)
