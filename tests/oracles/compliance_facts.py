@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from oracles.compliance_orchestration import Orchestration
+from oracles.compliance_messages import Messages
 from oracles.compliance_places import NO_INSTANT, at, in_window, local_date, null
 
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.rule import EVERYWHERE
 
 
-class Facts(Orchestration):
+class Facts(Messages):
     """Which facts speak against a contact, and which point it would use."""
 
     # ---- facts -----------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from contactopt.cli.demo import demo
 from contactopt.cli.fit import fit
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
+from contactopt.cli.recheck import recheck
 from contactopt.cli.rollback import rollback
+from contactopt.cli.rules import rules_app
 from contactopt.cli.simulate import simulate
 from contactopt.cli.validate import validate
 from contactopt.errors import ContactoptError
@@ -35,8 +37,9 @@ app = typer.Typer(
     # its traces print local variables: customers' rows
     pretty_exceptions_enable=False,
 )
-for verb in (demo, simulate, validate, fit, rank, promote, rollback):
+for verb in (demo, simulate, validate, fit, rank, recheck, promote, rollback):
     app.command()(verb)
+app.add_typer(rules_app)
 
 
 def main() -> None:

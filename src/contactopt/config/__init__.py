@@ -11,6 +11,8 @@ from contactopt.config.sections import (
     RulesConfig,
     TemplateConfig,
     TrackingConfig,
+    TreatmentConfig,
+    TreatmentsConfig,
 )
 from contactopt.config.strategy_file import StrategyConfig, example_strategy_text
 
@@ -26,5 +28,7 @@ __all__ = [
     "StrategyConfig",
     "TemplateConfig",
     "TrackingConfig",
+    "TreatmentConfig",
+    "TreatmentsConfig",
     "example_strategy_text",
 ]

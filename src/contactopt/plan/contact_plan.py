@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,10 @@ from contactopt.plan.allocation import Allocation
 from contactopt.plan.capacity_rows import CLOSED, CellMap
 from contactopt.plan.problem import Rows
 from contactopt.policy import ContactPolicy
+
+if TYPE_CHECKING:
+    from contactopt.config import StrategyConfig
+    from contactopt.contracts import Portfolio
 
 __all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "ContactPlan"]
 
@@ -208,6 +213,37 @@ class ContactPlan:
                 "plan.batch.customer_ids lists who is",
             )
         return Why(self, at)
+
+    def recheck(
+        self, portfolio: Portfolio, as_of: Any, *, config: StrategyConfig | None = None
+    ) -> pd.DataFrame:
+        """Return the rows to withdraw by what is known just before dispatch, with rule ids.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+            As it stands now.
+        as_of : Timestamp or str with a zone
+            Now.
+        config : StrategyConfig, optional
+            Default: the strategy that made the scores.
+
+        Returns
+        -------
+        DataFrame
+            See `contactopt.plan.rechecking.recheck`. The plan itself is not changed.
+
+        Raises
+        ------
+        ContractError
+            If neither the batch nor the caller names a strategy.
+        ConfigError
+            If ``as_of`` lies before the plan.
+        """
+        from contactopt.plan.rechecking import from_meta, recheck
+
+        config = from_meta(self.batch.meta) if config is None else config
+        return recheck(self.to_frame(), portfolio, as_of, config=config)
 
     def summary(self) -> dict[str, object]:
         """Return the plan in figures, JSON-ready."""
