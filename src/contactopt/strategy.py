@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +220,90 @@ class ContactStrategy(BaseEstimator):
             random_state=self._seed(random_state),
             batch_id=batch_id,
         )
+
+    def on_event(
+        self,
+        portfolio: Portfolio | Mapping[str, Any],
+        events: Mapping[str, Any],
+        *,
+        as_of: str | pd.Timestamp,
+        customer_id: object = None,
+        random_state: int | None = None,
+    ) -> ScoredBatch:
+        """Score one customer anew at once, because something happened.
+
+        Parameters
+        ----------
+        portfolio : Portfolio or mapping of str to frame
+            The portfolio, or the tables of one customer (checked anew, slowly); never changed.
+        events : mapping of str to frame or list of dict
+            Contract table to new rows; a row with a key that is there replaces it.
+        as_of : Timestamp or str with a zone
+            Now; rows that become known later have no effect.
+        customer_id, random_state : optional
+            Default: whom the rows name, by customer, debt or touch; the seed as in `score`.
+
+        Returns
+        -------
+        ScoredBatch
+            Of this customer: the same mask, reasons and values as `score` of the portfolio with
+            the new rows. ``contactopt.rank(batch, policy=strategy.policy_)`` draws from it; the
+            capacities of the running batch are not solved anew.
+
+        Raises
+        ------
+        ContractError
+            A row is faulty or does not lead to exactly one customer. Others as in `score`.
+        """
+        from contactopt.policy.inbound import score_after_event
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = _instant(as_of)
+        if not isinstance(portfolio, Portfolio):
+            portfolio = Portfolio.from_frames(portfolio, extra_channels=self.config.channels)
+        self._check(portfolio, instant)
+        return score_after_event(
+            portfolio,
+            events,
+            models=self.models_,
+            rules=self._rules(instant),
+            config=self.config,
+            as_of=instant,
+            random_state=self._seed(random_state),
+            policy_version=self.version,
+            customer_id=customer_id,
+        )
+
+    def recheck(
+        self, plan: ContactPlan | str | Path, portfolio: Portfolio, *, as_of: str | pd.Timestamp
+    ) -> pd.DataFrame:
+        """Return the contacts not yet started to withdraw by what is known before dispatch.
+
+        Parameters
+        ----------
+        plan : ContactPlan or path
+            A plan, or the folder that it was written to.
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+            Now.
+
+        Returns
+        -------
+        DataFrame
+            Contacts to withdraw with the rules against them, see `contactopt.plan.recheck`.
+
+        Raises
+        ------
+        StalenessError, ConfigError
+            Tables too old to judge by (then nothing should go out); no plan, or one made later.
+        """
+        from contactopt.plan import read_plan, recheck
+
+        instant = _instant(as_of)
+        self._check(portfolio, instant)
+        rows = read_plan(plan)[0] if isinstance(plan, str | Path) else plan.to_frame()
+        return recheck(rows, portfolio, instant, config=self.config, rules=self._rules(instant))
 
     # ---- keeping -------------------------------------------------------------------------
 
