@@ -47,6 +47,8 @@ INSTANT_COLUMNS = {
     "recalled_at",
     "occurred_at",
     "recorded_at",
+    "sent_at",
+    "ended_at",
 }
 
 
@@ -135,12 +137,20 @@ def touch(
 
 
 def random_world(  # noqa: C901  (one reading, in one piece)
-    seed: int, as_of: str, n: int = 8, *, ahead: bool = True, few: bool = False
+    seed: int,
+    as_of: str,
+    n: int = 8,
+    *,
+    ahead: bool = True,
+    few: bool = False,
+    grounds: tuple[tuple[Any, ...], ...] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Random tables around an instant.
 
     Parameters
     ----------
+    grounds : tuple of (jurisdiction, time zone[, locality]), optional
+        Where the customers are; then notices, arrangements and further parties come too.
     ahead : bool
         Also holds that begin in the window, agreed windows, named hours and open plans.
     few : bool
@@ -181,13 +191,13 @@ def random_world(  # noqa: C901  (one reading, in one piece)
     }
     for i in range(n):
         who = f"C{i}"
-        ground, zone = pick(*GROUNDS)
+        ground, zone, *town = pick(*(grounds or GROUNDS))
         t["customers"].append(
             {
                 "customer_id": who,
                 "jurisdiction": None if some(0.03) else ground,
                 "time_zone": zone if some(0.8) else None,
-                "locality": None,
+                "locality": town[0] if town else None,
                 "language": pick("en", "es-CO", None),
             }
         )
@@ -336,7 +346,53 @@ def random_world(  # noqa: C901  (one reading, in one piece)
                     "dispatch_status": pick("pending", None, "vendor_error"),
                 }
             )
+    if grounds:
+        t |= _papers(t, when, some, pick)
     return {name: table(rows) for name, rows in t.items() if rows}
+
+
+def _papers(t: dict[str, list[dict[str, Any]]], when: Any, some: Any, pick: Any) -> dict[str, Any]:
+    """Notices, arrangements and further parties of some debts."""
+    out: dict[str, list[dict[str, Any]]] = {"notices": [], "arrangements": [], "debt_parties": []}
+    people = [c["customer_id"] for c in t["customers"]]
+    for i, d in enumerate(t["debts"]):
+        for k in range(2 if some(0.5) else 0):
+            out["notices"].append(
+                {
+                    "notice_id": f"N{i}{k}",
+                    "customer_id": d["customer_id"],
+                    "debt_id": d["debt_id"] if some(0.6) else None,
+                    "kind": pick(
+                        "written_notice", "payment_demand", "written_notice", "validation"
+                    ),
+                    "sent_at": when(pick(4, 9, 60)),
+                    "channel": pick("letter", "letter", "email", None),
+                }
+            )
+        if some(0.15):
+            out["arrangements"].append(
+                {
+                    "arrangement_id": f"A{i}",
+                    "debt_id": d["debt_id"],
+                    "starts_at": when(20, 5),
+                    "frequency": "weekly",
+                    "instalment": pick(1.0, 50.0),
+                    "n_instalments": 6,
+                    "ended_at": when(2) if some(0.2) else None,
+                    "end_reason": None,
+                }
+            )
+        if some(0.1):
+            out["debt_parties"].append(
+                {
+                    "debt_id": d["debt_id"],
+                    "customer_id": pick(*people),
+                    "role": pick("representative", "heir", "guarantor", "co_obligor"),
+                    "valid_from": when(90),
+                    "valid_to": when(5, 5) if some(0.3) else None,
+                }
+            )
+    return out
 
 
 def _hold(

@@ -14,6 +14,11 @@ from contactopt.journal.journal import Journal
 
 AS_OF = "2026-06-05T23:00Z"
 SEEDS = range(2)
+#: outcomes by which something was agreed or told: facts of their own, like those that hold
+COMMITTING_OUTCOMES = (
+    *("promise", "plan_agreed", "settlement_agreed", "paid", "paid_online", "claims_paid"),
+    "callback",
+)
 
 
 def config_of(profile: str = "law") -> StrategyConfig:
@@ -71,9 +76,11 @@ def test_an_unknown_fact_never_turns_a_denial_into_a_contact(seed, name, column,
     tables = world(seed)
     if column == "debt_id":  # several named debts are as known as one
         tables.pop("touch_debts", None)
-    # outcomes that hold or show a dead point are facts of their own, known by now
+    # outcomes that hold, commit or show a dead point are facts of their own, known by now
     touches = tables["touches"]
-    standing = touches["outcome"].isin([*HOLDING_OUTCOMES, *DEAD_POINT_OUTCOMES])
+    standing = touches["outcome"].isin(
+        [*HOLDING_OUTCOMES, *DEAD_POINT_OUTCOMES, *COMMITTING_OUTCOMES]
+    )
     if column == "contact_point_id":
         tables.pop("touch_events", None)
         touches = touches.mask(standing).dropna(subset="touch_id")

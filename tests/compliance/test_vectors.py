@@ -82,8 +82,13 @@ def test_vector(x):  # 000-04, 002-09, 002-20
     assert verdict.slot_start[0, 0] == pd.Timestamp(x["slot_start"]).value // 1000
     expected = set(x["denied_by"])
     expected = expected.union(*(OURS.get(rule, set()) for rule in expected))
-    assert set(verdict.reasons_of(0, 0)) == expected
-    assert bool(verdict.allowed[0, 0]) == (not expected)
+    reasons = set(verdict.reasons_of(0, 0))
+    # orchestration may ask for more rest than the law
+    assert {r for r in reasons if not r.startswith("house.")} == {
+        r for r in expected if not r.startswith("house.")
+    }
+    assert {r for r in expected if r.startswith("house.")} <= reasons
+    assert bool(verdict.allowed[0, 0]) == (not reasons)
 
 
 def test_what_cannot_be_expressed_is_named():

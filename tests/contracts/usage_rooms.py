@@ -75,27 +75,28 @@ _TOWN = {
             "id": "town.hours",
             "jurisdiction": "US",
             "locality": "Town",
-            "applies_to": ["first_party", "third_party", "debt_buyer"],
             "channels": ["*"],
-            "purposes": ["collection"],
             "kind": "hours",
-            "strength": "policy",
             "parameters": {
                 "windows": [{"days": ["MON", "TUE", "WED", "THU", "FRI"], "start": "10:00",
                              "end": "12:00"}],
-                "interval": "half_open",
-                "tz_basis": "consumer_location",
             },
-            "exceptions": [],
-            "scope": "consumer",
-            "effective_from": None,
-            "effective_to": None,
-            "status": "policy",
-            "citation": "none",
-            "confidence": "policy",
-            "summary": "Late mornings only.",
-            "note": "",
-        }
+        },
+        *(
+            {
+                "id": f"town.{event}",
+                "channels": ["visit"],
+                "kind": "disclosure",
+                "parameters": {"precondition": {"event": event, "wait_days": 36}},
+            }
+            for event in ("written_notice_mailed", "paper_notice_of_payment_sent")
+        ),
+        {
+            "id": "town.arrangement",
+            "channels": ["visit"],
+            "kind": "suppression",
+            "parameters": {"flag": "bankrupt_or_arrangement_in_place"},
+        },
     ],
 }  # fmt: skip
 

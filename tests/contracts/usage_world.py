@@ -166,7 +166,7 @@ def _legal(t: Tables) -> None:
         {
             "notice_id": [f"N{i}" for i in k],
             "customer_id": d["customer_id"],
-            "debt_id": d["debt_id"],
+            "debt_id": None,  # of all debts, so that it shows in the customer's verdict
             "kind": [v.NOTICE_KINDS[i % len(v.NOTICE_KINDS)] for i in k],
             "sent_at": "2026-02-01",
             "channel": "letter",
@@ -182,18 +182,30 @@ def _legal(t: Tables) -> None:
             "valid_to": AS_OF + days(300),
         }
     )
+    # kept, then finished, then kept again: each until one of its terms is another
+    own = t["debts"]["debt_id"].iloc[10:16].reset_index(drop=True)
+    k = np.arange(len(own))
     t["arrangements"] = pd.DataFrame(
         {
             "arrangement_id": [f"A{i}" for i in k],
-            "debt_id": d["debt_id"],
-            "starts_at": "2026-02-15",
-            "frequency": [v.FREQUENCIES[i % len(v.FREQUENCIES)] for i in k],
-            "instalment": 25.0,
-            "n_instalments": 6,
-            "ended_at": [AS_OF - days(3) if i % 2 else None for i in k],
-            "end_reason": "broken",
+            "debt_id": own,
+            "starts_at": np.resize(["2026-03-03", "2026-03-03", "2026-03-06"], len(k)),
+            "frequency": np.resize(["monthly", "weekly", "weekly"], len(k)),
+            "instalment": 10.0,
+            "n_instalments": np.resize([6, 2, 6], len(k)),
+            "ended_at": None,
+            "end_reason": "none yet",
         }
     )
+    paid = pd.DataFrame(
+        {
+            "payment_id": [f"PA{i}" for i in k],
+            "debt_id": own,
+            "paid_at": AS_OF - days(1.5),
+            "amount": np.resize([12.0, 22.0, 12.0], len(k)),
+        }
+    )
+    t["payments"] = pd.concat([t["payments"], paid], ignore_index=True)
 
 
 def _contacts(t: Tables) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from oracles.compliance_places import Places, at, in_window, local_date, null
+from oracles.compliance_messages import Messages
+from oracles.compliance_places import NO_INSTANT, at, in_window, local_date, null
 
 from contactopt.compliance.data_tables import table
+from contactopt.compliance.rule import EVERYWHERE
 
 
-class Facts(Places):
+class Facts(Messages):
     """Which facts speak against a contact, and which point it would use."""
 
     # ---- facts -----------------------------------------------------------------------------
@@ -29,7 +31,12 @@ class Facts(Places):
         found = {"pack:none"} if refused else set()
         if not zones:
             found.add("zone:none")
-        found.add(f"channel:{self.root(channel)}")
+        found |= {f"channel:{self.root(channel)}", "always"}
+        if debt is not None:
+            own = debt["debt"]
+            found |= {f"party:{p['role']}" for p in self.parties if p["debt"] == own}
+            if any(x["debt"] == own and x["state"] == "active" for x in self.arrangements):
+                found.add("arrangement:kept")
         if debt is None:
             found.add("debt:none")
         else:
@@ -75,6 +82,10 @@ class Facts(Places):
                     local_date(moment, z) <= o for z, o in zip(zones, over, strict=True)
                 ):
                     found.add("promise:open")
+        if any(self.debt_in_plan(d, zones) for d in self.debts if d["customer"] == c):
+            found.add("plan:in_force")
+        if moment is not None:
+            found |= self.orchestration(c, debt, channel, moment, zones)
         return found
 
     def hold_reaches(  # noqa: C901  (one reading, in one piece)
@@ -89,9 +100,13 @@ class Facts(Places):
         if h["customer"] != c or (h["debt"] >= 0 and (debt is None or h["debt"] != debt["debt"])):
             return False
         ends = at(h["ends_us"])
-        if ends is not None and (ends <= self.as_of or (moment is not None and moment >= ends)):
-            return False
         how = table("flags")["holds"].get(h["kind"], {})
+        # the batch does not know how an agreed callback will go: nothing after it
+        last = self.end if how.get("detail") == "agreed_window" else self.begin
+        if ends is not None and (
+            ends <= self.as_of or (moment is not None and moment >= max(ends, last))
+        ):
+            return False
         detail = h["detail"] if isinstance(h["detail"], dict) else None
         if "only_place" in how or (
             how.get("detail") == "local_window" and detail and detail.get("place") == "work"
@@ -180,12 +195,19 @@ class Facts(Places):
         )
 
     def consent_denies(
-        self, rule: Any, c: int, channel: str, point: Any, moment: datetime | None, zones: list[str]
+        self,
+        rule: Any,
+        c: int,
+        channel: str,
+        point: Any,
+        moment: datetime | None,
+        zones: list[str],
+        debt: Any = None,
     ) -> bool:
         p = rule.parameters
         granted, own, revoked, heard = self.consent(c, channel, point)
         model = p.get("model")
-        if model is None:
+        if model is None or model in table("kinds")["consent_not_needed"]:
             return False
         if model == "revocation":
             own = [k for k in self.actions.channels if self.speaks(rule, k)]
@@ -211,6 +233,11 @@ class Facts(Places):
                     for z in zones
                 )
             return False
+        now = {z: local_date(self.begin, z) for z in zones}
+        if p.get("precondition") and not (
+            zones and self.noticed(p["precondition"], 0, c, debt, now)
+        ):
+            return True
         return granted is None
 
     def against_point(
@@ -223,9 +250,15 @@ class Facts(Places):
             facts.add("consent:revoked")
         if point is not None:
             facts |= {"point:dead"} if point["dead"] else set()
-            facts |= set() if point["valid"] else {"point:invalid"}
+            lasts = point["valid_to_us"] == NO_INSTANT or at(point["valid_to_us"]) >= self.end
+            facts |= set() if point["valid"] and lasts else {"point:invalid"}
             facts |= {"point:third_party"} if point["holder"] == "third_party" else set()
             facts |= {"point:unknown_holder"} if point["holder"] == "unknown" else set()
+            if not self.channel_rests(c, channel, None, self.begin, zones) and self.channel_rests(
+                c, channel, point["contact_point"], self.begin, zones
+            ):
+                facts.add("channel:futile")
+            facts |= {"point:work"} if point["place"] in ("work", "unknown") else set()
             for h in self.holds:
                 if self.hold_on_point(h, c, channel, point):
                     facts.add(f"hold:{h['kind']}")
@@ -234,10 +267,30 @@ class Facts(Places):
             if (
                 r.kind == "consent"
                 and self.speaks(r, channel)
-                and self.consent_denies(r, c, channel, point, self.begin, zones)
+                and self.consent_denies(r, c, channel, point, self.begin, zones, debt)
             ):
                 hit.add(r.id)
         return hit
+
+    def agreed(self, c: int, debt: Any, channel: str, moment: datetime) -> bool:
+        """Whether a callback was agreed for this moment by this channel."""
+        for h in self.holds:
+            if h["kind"] != "callback_agreed" or h["customer"] != c or h["contact_point"] >= 0:
+                continue
+            if h["debt"] >= 0 and (debt is None or h["debt"] != debt["debt"]):
+                continue
+            ends, begins = at(h["ends_us"]), at(h["starts_us"])
+            if ends is not None and ends <= self.as_of:
+                continue
+            detail = h["detail"] if isinstance(h["detail"], dict) else {}
+            if "from" in detail and "to" in detail:
+                begins, ends = (datetime.fromisoformat(detail[k]) for k in ("from", "to"))
+            elif begins <= self.as_of:
+                continue
+            meant = null(h["channel"]) or h["channel"] == channel
+            if meant and begins <= moment and (ends is None or moment < ends):
+                return True
+        return False
 
     def hold_on_point(self, h: dict[str, Any], c: int, channel: str, point: Any) -> bool:
         how = table("flags")["holds"].get(h["kind"], {})
@@ -271,7 +324,47 @@ class Facts(Places):
         return not detail.get("only") or channel not in detail["only"]
 
     def speaks(self, rule: Any, channel: str) -> bool:
-        return "*" in rule.channels or bool(self.words(channel) & set(rule.channels))
+        words = self.words(channel)
+        count = rule.parameters.get("count", {})
+        if words == {"letter"} and "letter" in count.get("exclude_flags", []):
+            return False
+        return "*" in rule.channels or bool(words & set(rule.channels))
+
+    def limited(self, rules: list[Any], debt: Any, channel: str) -> list[Any]:
+        """Rules whose part of the portfolio holds this debt and channel."""
+
+        def inside(part: Any, unknown: bool) -> bool:
+            named = set(part.channels)
+            if named and channel not in named and not self.words(channel) & named:
+                return False
+            for asked, value in ((part.creditors, "creditor"), (part.books, "book")):
+                own = None if debt is None or null(debt[value]) else debt[value]
+                if asked and (not unknown if own is None else own not in asked):
+                    return False
+            return True
+
+        whole = [r for r in rules if r.reach is EVERYWHERE and not r.spared]
+        if len(whole) == len(rules):
+            return rules
+        return [
+            r
+            for r in rules
+            if inside(r.reach, True) and not any(inside(s, False) for s in r.spared)
+        ]
+
+    def noticed(self, event: str, wait: int, c: int, debt: Any, day: dict[str, date]) -> bool:
+        """Whether a fitting notice was sent, and the wait is over in every zone."""
+        how = table("flags")["notices"][event]
+        for n in self.notices:
+            if n["customer"] != c or n["kind"] not in how["kinds"]:
+                continue
+            if n["debt"] >= 0 and (debt is None or n["debt"] != debt["debt"]):
+                continue
+            if "channels" in how and n["channel"] not in how["channels"]:
+                continue
+            if all((d - local_date(at(n["sent_us"]), z)).days >= wait for z, d in day.items()):
+                return True
+        return False
 
     def flagged(self, rules: list[Any], facts: set[str], channel: str) -> list[Any]:
         flags = table("flags")["flags"]
@@ -279,8 +372,9 @@ class Facts(Places):
             r
             for r in rules
             if r.kind == "suppression"
+            and not facts.isdisjoint(flags.get(r.parameters["flag"], ()))
             and self.speaks(r, channel)
-            and facts & set(flags.get(r.parameters["flag"], []))
+            and not self.treated(r, channel)
         ]
 
     def choose(

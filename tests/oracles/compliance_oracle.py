@@ -22,6 +22,11 @@ class Oracle(Facts):
     # ---- events ----------------------------------------------------------------------------
 
     def events(self, c: int) -> list[Event]:
+        if ("events", c) not in self.kept:
+            self.kept["events", c] = self._events(c)
+        return self.kept["events", c]
+
+    def _events(self, c: int) -> list[Event]:
         outcomes, of_channel = table("words")["outcomes"], table("words")["outcome_of_channel"]
         found = []
         for i, t in enumerate(self.touches):
@@ -104,20 +109,57 @@ class Oracle(Facts):
         for e in events:
             if not self.counts(e, what, groups):
                 continue
-            if (
-                "account" in groups
-                and e.debts is not None
-                and (debt is None or debt["debt"] not in e.debts)
-            ):
+            if not self.same_unit(e, groups, debt):
                 continue
             if "channel" in groups and e.medium is not None and e.medium != self.medium(channel):
                 continue
-            if "phone" in groups and point is not None and e.point >= 0:
-                other = next((p for p in self.points if p["contact_point"] == e.point), None)
-                if other is not None and address(other) != address(point):
-                    continue
+            other = next((p for p in self.points if p["contact_point"] == e.point), None)
+            if (
+                "phone" in groups
+                and point is not None
+                and other is not None
+                and address(other) != address(point)
+            ):
+                continue
+            if other is not None and not self.on_line(rule, other):
+                continue
             out.append(e)
         return out
+
+    def on_line(self, rule: Any, point: Any) -> bool:
+        """Whether a rule for a kind of line or place speaks of a point; no point: at home."""
+        p = rule.parameters
+        kind = None if point is None else point["kind"]
+        place = "home" if point is None else point["place"]
+        if p.get("line_type") == "residential" and kind == "mobile":
+            return False
+        if p.get("line_type") == "wireless" and kind == "landline":
+            return False
+        return not p.get("place") or self.same_place(p["place"], place)
+
+    def begun(self, rule: Any, events: list[Event], debt: Any) -> bool:
+        """Whether a cap that starts with the first conversation has started."""
+        if rule.parameters.get("active_after") != "first_conversation":
+            return True
+        groups = rule.parameters["group_by"]
+        for e in events:
+            if e.self_service or ("collector" in groups and not e.ours):
+                continue
+            if not self.same_unit(e, groups, debt):
+                continue
+            if e.outcomes is None or "conversation" in e.outcomes:
+                return True
+        return False
+
+    def same_unit(self, e: Event, groups: list[str], debt: Any) -> bool:
+        """Whether an event concerns the debt, or the debts of its creditor, a rule counts."""
+        if e.debts is None or not {"account", "creditor"} & set(groups):
+            return True
+        if "account" in groups:
+            return debt is not None and debt["debt"] in e.debts
+        creditor = None if debt is None else debt["creditor"]
+        named = [d["creditor"] for d in self.debts if d["debt"] in e.debts]
+        return any(x == creditor or (null(x) and null(creditor)) for x in named)
 
     def too_many(
         self, events: list[Event], moment: datetime, zones: list[str], length: int, limit: int
@@ -183,17 +225,19 @@ class Oracle(Facts):
             return False
         if p["max"] is None or p["period"]["type"] == "none":
             return False
-        if point is not None and p.get("line_type") == "residential" and point["kind"] == "mobile":
+        if not self.on_line(rule, point) or not self.begun(rule, events, debt):
             return False
-        if point is not None and p.get("line_type") == "wireless" and point["kind"] == "landline":
+        own = self.matching(rule, events, p["count"], debt, channel, point)
+        if self.too_many(own, moment, zones, p["period"]["length"], p["max"]):
+            return True
+        gap = p.get("min_gap_days")
+        if gap and self.too_many(own, moment, zones, gap, 1):
+            return True
+        if not p.get("attempts_max"):
             return False
-        return self.too_many(
-            self.matching(rule, events, p["count"], debt, channel, point),
-            moment,
-            zones,
-            p["period"]["length"],
-            p["max"],
-        )
+        what = {k: v for k, v in p["count"].items() if k != "include_outcomes"}
+        tries = self.matching(rule, events, what, debt, channel, point)
+        return self.too_many(tries, moment, zones, p["period"]["length"], p["attempts_max"])
 
     # ---- one pair ----------------------------------------------------------------------------
 
@@ -209,13 +253,14 @@ class Oracle(Facts):
         rules: list[Any],
         events: list[Event],
     ) -> tuple[set[str], Any]:
-        key = (c, None if debt is None else debt["debt"], channel)
-        if key not in self.kept:  # which point is used does not hang on the hour
-            self.kept[key] = self.choose(c, debt, channel, rules, zones)
-        point, hit = self.kept[key]
+        point, hit = self.chosen(c, debt, channel, rules, zones)
         facts = self.facts(c, debt, channel, moment, zones, refused)
         if moment is None and zones:
             facts.add("slot:none")
+        if moment is not None:
+            _, jurisdictions, locality = self.places(c)
+            facts |= self.first_ones(c, debt, channel, moment, zones, rules)
+            facts |= self.template(c, debt, channel, moment, zones, jurisdictions, locality)
         hit = hit | {r.id for r in self.flagged(rules, facts, channel)}
         for rule_id, ids in self.denied.items():
             if self.view.customer_ids[c] in ids:
@@ -225,23 +270,43 @@ class Oracle(Facts):
         for r in rules:
             if not self.speaks(r, channel):
                 continue
-            if r.kind in ("hours", "holiday") and not self.open(r, moment, zones, bare):
+            if r.kind in ("hours", "holiday") and not self.open(r, moment, zones, bare, point):
                 hit.add(r.id)
-            if r.kind in ("frequency_cap", "cooldown", "one_channel") and self.denies_count(
-                r, events, moment, zones, debt, channel, point
+            if (
+                r.kind in ("frequency_cap", "cooldown", "one_channel")
+                and self.denies_count(r, events, moment, zones, debt, channel, point)
+                and not (self.callback(r) and self.agreed(c, debt, channel, moment))
             ):
                 hit.add(r.id)
             if (
                 r.kind == "consent"
                 and point is not None
-                and self.consent_denies(r, c, channel, point, moment, zones)
+                and self.consent_denies(r, c, channel, point, moment, zones, debt)
             ):
+                hit.add(r.id)
+            before = r.parameters.get("precondition") if r.kind == "disclosure" else None
+            day = {z: local_date(moment, z) for z in zones}
+            if before and not self.noticed(before["event"], before["wait_days"], c, debt, day):
                 hit.add(r.id)
         return {
             i
             for i in hit
             if any(self.book.rule(i).effective_on(local_date(moment, z)) for z in zones)
         }, point
+
+    def chosen(
+        self, c: int, debt: Any, channel: str, rules: list[Any], zones: list[str]
+    ) -> tuple[Any, set[str]]:
+        key = (c, None if debt is None else debt["debt"], channel)
+        if key not in self.kept:  # which point is used does not hang on the hour
+            self.kept[key] = self.choose(c, debt, channel, rules, zones)
+        return self.kept[key]
+
+    def callback(self, rule: Any) -> bool:
+        """Whether a callback the customer asked for is an exception of the rule."""
+        named = {e["when"] for e in rule.exceptions}
+        named |= set(rule.parameters.get("count", {}).get("exclude_flags", []))
+        return bool(named & {"consumer_requested_callback", "returned_call_requested"})
 
     def answer(self, c: int, action: Any) -> Answer:
         zones, jurisdictions, locality = self.places(c)
@@ -252,11 +317,12 @@ class Oracle(Facts):
             rules, bare, refused = self.rules(
                 jurisdictions, locality, None if debt is None else debt["ownership"]
             )
-            moment = None
+            rules, moment = self.limited(rules, debt, action.channel), None
             if zones and action.slot_local_hour is not None:
                 moment = self.slot(action.slot_local_hour, zones[0])
             elif zones:
-                moment = self.first_open(action.channel, rules, zones, bare)
+                point, _ = self.chosen(c, debt, action.channel, rules, zones)
+                moment = self.first_open(action.channel, rules, zones, bare, point)
             hit, point = self.denying(
                 c, debt, action.channel, moment, zones, bare, refused, rules, events
             )
@@ -280,12 +346,12 @@ class Oracle(Facts):
         return Answer(False, reasons, results[0][1], lawful_from=None)
 
     def first_open(
-        self, channel: str, rules: list[Any], zones: list[str], bare: list[str]
+        self, channel: str, rules: list[Any], zones: list[str], bare: list[str], point: Any
     ) -> datetime:
         step, moment = timedelta(minutes=15), self.begin
         hours = [r for r in rules if r.kind in ("hours", "holiday") and self.speaks(r, channel)]
         while moment < self.end:
-            if all(self.open(r, moment, zones, bare) for r in hours):
+            if all(self.open(r, moment, zones, bare, point) for r in hours):
                 return moment
             moment = datetime.fromtimestamp(int(moment.timestamp()) // 900 * 900, UTC) + step
         return self.begin
@@ -317,6 +383,7 @@ class Oracle(Facts):
                 rules, bare, refused = self.rules(
                     jurisdictions, locality, None if debt is None else debt["ownership"]
                 )
+                rules = self.limited(rules, debt, action.channel)
                 if not self.denying(
                     c, debt, action.channel, moment, zones, bare, refused, rules, events
                 )[0]:

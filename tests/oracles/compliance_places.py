@@ -89,6 +89,9 @@ class Places:
         self.promises = v.promises.to_dict("records")
         self.decisions = v.decisions.to_dict("records")
         self.touch_events = v.touch_events.to_dict("records")
+        self.notices = v.notices.to_dict("records")
+        self.parties = v.parties.to_dict("records")
+        self.arrangements = v.arrangements.to_dict("records")
 
     # ---- words -----------------------------------------------------------------------------
 
@@ -190,7 +193,9 @@ class Places:
         refused = "?" in bare or (bool(bare) and not cautious)
         out = []
         for r in self.book.rules:
-            if r.kind == "disclosure" or (not null(ownership) and ownership not in r.applies_to):
+            if r.kind == "disclosure" and "precondition" not in r.parameters:
+                continue
+            if not null(ownership) and ownership not in r.applies_to:
                 continue
             if r.pack == "cautious":
                 if not cautious:
@@ -220,10 +225,21 @@ class Places:
 
     # ---- hours -----------------------------------------------------------------------------
 
-    def open(self, rule: Any, moment: datetime, zones: list[str], bare: list[str]) -> bool:
+    def open(
+        self, rule: Any, moment: datetime, zones: list[str], bare: list[str], point: Any
+    ) -> bool:
         if not any(rule.effective_on(local_date(moment, z)) for z in zones):
             return True
+        asked, place = rule.parameters.get("place"), "home" if point is None else point["place"]
+        if asked and not self.same_place(asked, place):
+            return True
         return all(self.open_in(rule, moment, z, bare) for z in zones)
+
+    def same_place(self, asked: str, place: Any) -> bool:
+        """A rule for home or for work, and a point at home, at work, or nobody knows where."""
+        if place == "unknown":
+            return True
+        return (place == "work") == asked.startswith("work")
 
     def open_in(self, rule: Any, moment: datetime, zone: str, bare: list[str]) -> bool:
         local = moment.astimezone(ZoneInfo(zone))
@@ -253,13 +269,17 @@ class Places:
         return False
 
     def is_holiday(self, calendar: str, day: date, bare: list[str]) -> bool:
-        names = (
-            [calendar.replace("{jurisdiction}", j) for j in bare] if "{" in calendar else [calendar]
-        )
-        for name in names:
-            days = holiday_days(name, day.year, day.year)
-            if days is None or (day - date(1970, 1, 1)).days in days:
-                return True
+        for part in calendar.split("+"):
+            names = [part.replace("{jurisdiction}", j) for j in bare] if "{" in part else [part]
+            for name in names:
+                own = self.book.calendars.get(name)
+                if own is not None:
+                    if not any(d.startswith(str(day.year)) for d in own) or str(day) in own:
+                        return True
+                    continue
+                days = holiday_days(name, day.year, day.year)
+                if days is None or (day - date(1970, 1, 1)).days in days:
+                    return True
         return False
 
 

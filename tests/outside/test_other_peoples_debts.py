@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import contactopt as co
-from contactopt import strategy as strategy_module
 from contactopt.config import StrategyConfig
+from contactopt.strategy import contact_strategy as strategy_module
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ from contactopt.cli.ingest import ingest
 from contactopt.cli.init import init
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
+from contactopt.cli.recheck import recheck
 from contactopt.cli.replay import replay
 from contactopt.cli.rollback import rollback
+from contactopt.cli.rules import rules_app
 from contactopt.cli.schema import schema
 from contactopt.cli.simulate import simulate
 from contactopt.cli.timeline import timeline
@@ -53,6 +55,7 @@ for verb in (
     validate,
     fit,
     rank,
+    recheck,
     export,
     timeline,
     why,
@@ -61,6 +64,7 @@ for verb in (
     rollback,
 ):
     app.command()(verb)
+app.add_typer(rules_app)
 
 
 def main() -> None:

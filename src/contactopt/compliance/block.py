@@ -16,8 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.localities import UNKNOWN, Ground, Places, places_of
+from contactopt.compliance.protected import treated
 from contactopt.compliance.rule import Rule, within
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.told import Told
 from contactopt.compliance.words import base_word, channel_words, mask_of
 from contactopt.config import StrategyConfig
 from contactopt.contracts.action_space import ActionSpace
@@ -37,11 +39,13 @@ NEVER = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules (positions in the block's list) for one ground and ownership."""
+    """Rules (positions in the block's list) for one ground, ownership, creditor and book."""
 
     ground: Ground
     ownership: str | None
     rules: tuple[int, ...]
+    creditor: str | None
+    book: str | None
     #: jurisdictions without a pack, whose own calendars the cautious rules use
     uncovered: tuple[str, ...]
     refused: bool
@@ -56,18 +60,36 @@ class Block:
     rules : RuleBook
     config : StrategyConfig
     actions : ActionSpace
+    told : Told, optional
+        One contact described in words (a test vector): its place, channel words and flags take
+        the place of what tables would say.
     """
 
     def __init__(
-        self, view: Any, rules: RuleBook, config: StrategyConfig, actions: ActionSpace
+        self,
+        view: Any,
+        rules: RuleBook,
+        config: StrategyConfig,
+        actions: ActionSpace,
+        told: Told | None = None,
     ) -> None:
         self.view, self.book, self.config, self.actions = view, rules, config, actions
+        self.told = told
+        self._kept_words: dict[str, npt.NDArray[np.object_]] = {}
+        #: contacts of an earlier plan: points and templates are theirs and no others
+        self.planned: Any = None
         self.n = len(view.customer_ids)
         self.window = SlotWindow(view.as_of_us, config.lead_minutes, actions)
         self.channels = actions.channels
         self.channel_of = actions.channel_index
-        self.words = tuple(channel_words(c, config) for c in self.channels)
-        self.places: Places = places_of(view.customers, view.points)
+        self.words = tuple(
+            channel_words(c, config) if told is None else told.words for c in self.channels
+        )
+        self.places: Places = (
+            places_of(view.customers, view.points, rules.zones)
+            if told is None
+            else told.places(self.n)
+        )
         debts = view.debts
         self.n_debts = len(debts)
         owner = debts["customer"].to_numpy(dtype=np.int64)
@@ -90,23 +112,56 @@ class Block:
     # ---- rules ---------------------------------------------------------------------------------
 
     def _bind(self, debts: pd.DataFrame, n_without: int) -> None:
-        ownership, words = pd.factorize(debts["ownership"].astype(object), sort=True)
-        ownership = np.concatenate([ownership, np.full(n_without, -1)]).astype(np.int64)
-        key = self.places.ground[self.customer] * (len(words) + 1) + ownership + 1
-        kinds, self.rule_set = np.unique(key, return_inverse=True)
-        names = [None, *words]
-        sets = [
-            (self.places.grounds[k // (len(words) + 1)], names[k % (len(words) + 1)]) for k in kinds
-        ]
-        picked = [_rules_for(g, o, self.book) for g, o in sets]
-        used = sorted({r.id for rules, _, _ in picked for r in rules})
-        position = {rule_id: i for i, rule_id in enumerate(used)}
+        ownership, words = _coded(debts["ownership"], None, n_without)
+        creditor, creditors = _coded(debts["creditor"], self.book.named("creditors"), n_without)
+        book, books = _coded(debts["book"], self.book.named("books"), n_without)
+        shape = (len(self.places.grounds), len(words) + 1, len(creditors) + 1, len(books) + 1)
+        parts = (self.places.ground[self.customer], ownership + 1, creditor + 1, book + 1)
+        kinds, self.rule_set = np.unique(np.ravel_multi_index(parts, shape), return_inverse=True)
+        sets = []
+        for k in kinds:
+            g, o, c, b = (int(i) for i in np.unravel_index(k, shape))
+            names = (None, *words)[o], (None, *creditors)[c], (None, *books)[b]
+            sets.append((self.places.grounds[g], *names))
+        member = _rules_for if self.told is None else self.told.rules_for
+        kept: dict[Any, Any] = {}
+        for g, o, *_ in sets:
+            if (g, o) not in kept:
+                kept[g, o] = member(g, o, self.book)
+        used = sorted({i for rules, _, _ in kept.values() for i in rules})
+        position = {i: at for at, i in enumerate(used)}
         #: rules that bind somebody in the block, sorted by id
-        self.rules: tuple[Rule, ...] = tuple(self.book.rule(i) for i in used)
+        self.rules: tuple[Rule, ...] = tuple(self.book.rules[i] for i in used)
         self.rule_sets = tuple(
-            RuleSet(g, o, tuple(position[r.id] for r in rules), uncovered, refused)
-            for (g, o), (rules, uncovered, refused) in zip(sets, picked, strict=True)
+            RuleSet(g, o, tuple(position[i] for i in rules), c, b, uncovered, refused)
+            for (g, o, c, b) in sets
+            for rules, uncovered, refused in [kept[g, o]]
         )
+
+    def settle_places(self, point: Ints) -> None:
+        """Split rule sets by where the chosen points lie, where a rule of hours asks for a place.
+
+        Parameters
+        ----------
+        point : int64 array, shape (n_rows, channels)
+            Row of ``view.points``, -1 none.
+        """
+        if not any("place" in self.rules[i].parameters for i in self.of_kind("hours")):
+            return
+        place = self.point_word("place", point)
+        kind = np.where(place == "work", 1, np.where(place == "unknown", 2, 0))
+        key = self.rule_set.astype(np.int64)
+        for column in kind.T:
+            key = key * 3 + column
+        _, first, split = np.unique(key, return_index=True, return_inverse=True)
+        old = self.rule_set[first]
+        reach = self.reach[old].copy()
+        for i in self.of_kind("hours"):
+            asked = self.rules[i].parameters.get("place")
+            if asked:
+                reach[:, i] &= kind[first] != (0 if asked.startswith("work") else 1)
+        self.rule_sets = tuple(self.rule_sets[i] for i in old)
+        self.rule_set, self.reach = split.astype(np.int64), reach
 
     @property
     def n_words(self) -> int:
@@ -121,12 +176,22 @@ class Block:
     def reach(self) -> Bools:
         """Whether a rule of a rule set speaks of a channel, shape (sets, rules, channels)."""
         out = np.zeros((len(self.rule_sets), len(self.rules), len(self.channels)), dtype=bool)
-        speaks = np.array(
-            [[r.reaches(w) for w in self.words] for r in self.rules], dtype=bool
-        ).reshape(len(self.rules), len(self.channels))
-        for i, rule_set in enumerate(self.rule_sets):
-            own = list(rule_set.rules)
-            out[i, own] = speaks[own]
+        kept: dict[Any, Bools] = {}
+        for i, own in enumerate(self.rule_sets):
+            mark = (own.creditor, own.book)
+            if mark not in kept:
+                kept[mark] = np.array(
+                    [
+                        [
+                            r.speaks(n, w, *mark)
+                            and not treated(r.parameters.get("flag"), n, self.config)
+                            for n, w in zip(self.channels, self.words, strict=True)
+                        ]
+                        for r in self.rules
+                    ],
+                    dtype=bool,
+                ).reshape(len(self.rules), len(self.channels))
+            out[i, list(own.rules)] = kept[mark][list(own.rules)]
         return out
 
     def reached(self, rule: int) -> Bools:
@@ -171,10 +236,20 @@ class Block:
 
     def point_word(self, name: str, point: Ints) -> npt.NDArray[np.object_]:
         """Return a word of contact points by row of ``view.points``; None for row -1."""
-        column = self.view.points[name].astype(object)
-        words = np.full(len(column) + 1, None, dtype=object)
-        words[:-1] = column.where(column.notna(), None).to_numpy()
-        return words[point]
+        return self._point_words(name)[point]
+
+    def _point_words(self, name: str) -> npt.NDArray[np.object_]:
+        if name not in self._kept_words:
+            column = self.view.points[name]
+            words = np.full(len(column) + 1, None, dtype=object)
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                known = np.array([*column.cat.categories, None], dtype=object)
+                words[:-1] = known[column.cat.codes.to_numpy()]
+            else:
+                column = column.astype(object)
+                words[:-1] = column.where(column.notna(), None).to_numpy()
+            self._kept_words[name] = words
+        return self._kept_words[name]
 
     # ---- times ---------------------------------------------------------------------------------
 
@@ -202,19 +277,33 @@ class Block:
         return source, flat[starts[zone_set][source] + offset]
 
 
+def _coded(
+    column: pd.Series, named: frozenset[str] | None, n_without: int
+) -> tuple[Ints, list[str]]:
+    """Code a column of debts, -1 null; ``named``: words that no rule names are one."""
+    values = column.astype(object)
+    if named is not None and not named:
+        return np.zeros(len(values) + n_without, dtype=np.int64), ["*"]
+    if named:
+        values = values.where(values.isna() | values.isin(list(named)), "*")
+    codes, words = pd.factorize(values, sort=True)
+    codes = np.concatenate([codes, np.full(n_without, -1)]).astype(np.int64)
+    return codes, [str(w) for w in words]
+
+
 def _rules_for(
     ground: Ground, ownership: str | None, book: RuleBook
-) -> tuple[list[Rule], tuple[str, ...], bool]:
+) -> tuple[list[int], tuple[str, ...], bool]:
     """Return the rules of a ground and ownership; an unknown ownership is bound by all."""
     uncovered = tuple(j for j in ground.jurisdictions if not book.covers(j))
     cautious = bool(uncovered) and book.fallback == "cautious"
     # an unknown jurisdiction is none without a pack: nothing is known of its law
     refused = UNKNOWN in uncovered or (bool(uncovered) and not cautious)
     rules = []
-    for rule in book.rules:
+    for i, rule in enumerate(book.rules):
         if ownership is not None and ownership not in rule.applies_to:
             continue
-        if rule.kind == "disclosure":
+        if rule.kind == "disclosure" and "precondition" not in rule.parameters:
             continue
         if rule.pack == "cautious":
             binds = cautious
@@ -223,7 +312,7 @@ def _rules_for(
                 within(j, rule.jurisdiction) for j in ground.jurisdictions
             )
         if binds and _local(rule, ground):
-            rules.append(rule)
+            rules.append(i)
     return rules, uncovered, refused
 
 

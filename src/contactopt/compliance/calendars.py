@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["holiday_days"]
+__all__ = ["calendar_parts", "holiday_days"]
 
 Ints = npt.NDArray[np.int64]
 _EPOCH = np.datetime64("1970-01-01", "D")
+
+
+def calendar_parts(
+    calendar: str, places: tuple[str, ...], custom: Mapping[str, tuple[str, ...]]
+) -> list[tuple[str, tuple[str, ...] | None]]:
+    """Return the calendars that a rule's word names together, with a pack's own dates.
+
+    Parameters
+    ----------
+    calendar : str
+        Names joined by ``+``; ``{jurisdiction}`` stands for each of ``places``.
+    places : tuple of str
+    custom : mapping
+        Calendars of the packs.
+
+    Examples
+    --------
+    >>> calendar_parts("MX:public+MX:CNBV", (), {"MX:CNBV": ("2026-04-02",)})
+    [('MX:public', None), ('MX:CNBV', ('2026-04-02',))]
+    """
+    names = []
+    for part in calendar.split("+"):
+        many = "{jurisdiction}" in part
+        names += [part.replace("{jurisdiction}", p) for p in places] if many else [part]
+    return [(name, custom.get(name)) for name in names]
 
 
 @lru_cache(maxsize=512)

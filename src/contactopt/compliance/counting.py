@@ -18,12 +18,23 @@ import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.events import Events, LocalDays
+from contactopt.compliance.lines import on_line, went_there
 from contactopt.compliance.rule import Rule
 from contactopt.compliance.words import mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import DAY_US
 
-__all__ = ["TimedDenial", "timed_denials"]
+__all__ = [
+    "Gathered",
+    "Span",
+    "TimedDenial",
+    "Unit",
+    "days_counted",
+    "gather",
+    "is_numeric",
+    "timed_denials",
+    "windows_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -62,34 +73,36 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
     rules = [
         i
         for i in block.of_kind("frequency_cap", "cooldown", "one_channel")
-        if _numeric(block.rules[i])
+        if is_numeric(block.rules[i])
     ]
     if not rules or block.n_rows == 0:
         return []
-    longest = max(_days_of(block.rules[i]) for i in rules)
+    longest = max(days_counted(block.rules[i]) for i in rules)
     events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
     events = events.take(np.isin(events.customer, np.unique(block.customer)))
     days = LocalDays(block, events, longest)
     out = []
     for i in rules:
-        for counted, limit, span in _windows_of(block.rules[i], block.book.profile):
+        for counted, limit, span in windows_of(block.rules[i], block.book.profile):
             out.append(_work_out(block, i, events, days, counted, limit, span, point, start))
     return out
 
 
-def _numeric(rule: Rule) -> bool:
+def is_numeric(rule: Rule) -> bool:
+    """Return whether a counting rule names a number."""
     p = rule.parameters
     return rule.kind != "frequency_cap" or (p["max"] is not None and p["period"]["type"] != "none")
 
 
-def _days_of(rule: Rule) -> int:
+def days_counted(rule: Rule) -> int:
+    """Return over how many days at most a rule counts."""
     p = rule.parameters
     lengths = [7, int(p.get("length_days", 0)), int(p.get("min_gap_days", 0) or 0)]
     return max([*lengths, int((p.get("period") or {}).get("length") or 0)]) + 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """How long an event counts: ``kind`` days or week, ``length`` days from ``first`` on.
 
     ``windows``: planned events ahead are tested in each window that contains both days.
@@ -101,7 +114,7 @@ class _Span:
     week_start: str = "MON"
 
 
-def _windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, _Span]]:
+def windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, Span]]:
     """Return what counts, how many are too many, and for how long."""
     p = rule.parameters
     if rule.kind == "cooldown":
@@ -112,7 +125,7 @@ def _windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, _Sp
             "include_outcomes": trigger["outcomes"],
             "direction": trigger.get("direction", "any"),
         }
-        return [(what, 1, _Span("days", length, windows=False))]
+        return [(what, 1, Span("days", length, windows=False))]
     period = dict(p["period"])
     if rule.kind == "one_channel":
         outcomes = list(p["trigger_outcomes"])
@@ -126,43 +139,78 @@ def _windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, _Sp
         attempts = {k: v for k, v in p["count"].items() if k != "include_outcomes"}
         out.append((attempts, int(p["attempts_max"]), _span(period)))
     if p.get("min_gap_days"):
-        out.append((p["count"], 1, _Span("days", int(p["min_gap_days"]), windows=True)))
+        out.append((p["count"], 1, Span("days", int(p["min_gap_days"]), windows=True)))
     return out
 
 
-def _span(period: dict[str, Any]) -> _Span:
+def _span(period: dict[str, Any]) -> Span:
     if period["type"] == "calendar_week":
-        return _Span("week", 7, windows=True, week_start=period.get("week_start", "MON"))
-    return _Span("days", int(period["length"]), windows=True)
+        return Span("week", 7, windows=True, week_start=period.get("week_start", "MON"))
+    return Span("days", int(period["length"]), windows=True)
 
 
 # ---- one rule ------------------------------------------------------------------------------------
 
 
-def _work_out(
-    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], limit: int,
-    span: _Span, point: Ints, start: Ints,
-) -> TimedDenial:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Events that one count of a rule looks at, and how they fall to rows.
+
+    Parameters
+    ----------
+    keep : int64 array
+        Positions among the events.
+    release : int64 array
+        Until when each kept event counts.
+    unit : Unit
+        Pairs of kept event and counting unit.
+    row_unit : int64 array, shape (n_rows,)
+    columns : list of (channels, positions in ``unit``)
+    """
+
+    keep: Ints
+    release: Ints
+    unit: Unit
+    row_unit: Ints
+    columns: list[tuple[list[int], Ints]]
+
+
+def gather(
+    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], span: Span,
+    point: Ints,
+) -> Gathered:  # fmt: skip
+    """Return the events that a count of a rule looks at."""
     rule = block.rules[i]
     week = span.week_start if span.kind == "week" else None
     recent = events.time >= block.window.begin_us - (span.length + 2) * DAY_US
-    keep = np.flatnonzero(_counts(events, counted, rule) & recent)
-    release = days.latest(keep, span.length, week)
+    keep = np.flatnonzero(_counts(events, counted, rule) & recent & went_there(block, events, rule))
     unit, row_unit = _units(block, rule, events, keep)
     columns = _columns(block, rule, events, keep, unit, point)
+    return Gathered(keep, days.latest(keep, span.length, week), unit, row_unit, columns)
+
+
+def _work_out(
+    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], limit: int,
+    span: Span, point: Ints, start: Ints,
+) -> TimedDenial:  # fmt: skip
+    rule = block.rules[i]
+    found = gather(block, i, events, days, counted, span, point)
+    keep, unit, row_unit = found.keep, found.unit, found.row_unit
     until = np.full((block.n_rows, len(block.channels)), NEVER)
-    reached = block.reached(i) & _on_line(block, rule, point)
+    reached = block.reached(i) & on_line(block, rule, point)
     at = keep[unit.event]
+    begun = _begun(block, rule)
     future = events.planned[at] & (events.time[at] > block.window.begin_us)
     busy = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
     busy[unit.unit[future]] = True
-    rows = np.flatnonzero(busy[row_unit]) if busy.any() else np.empty(0, np.int64)
+    rows = np.flatnonzero(busy[row_unit] & begun) if busy.any() else np.empty(0, np.int64)
     dense = np.zeros((len(rows), block.m), dtype=bool)
     edges = _edges(block, events, days, keep, span) if len(rows) else []
-    for channels, chosen in columns:
+    for channels, chosen in found.columns:
         u, e = unit.unit[chosen], unit.event[chosen]
-        top = _latest(u, release[e], len(busy), limit)[:, limit - 1]
+        top = _latest(u, found.release[e], len(busy), limit)[:, limit - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
+        until[~begun] = NEVER
         own = np.flatnonzero(np.isin(block.channel_of, channels))
         # no window denies a row whose latest releases have all passed
         some = np.flatnonzero((until[rows][:, channels] > block.window.begin_us).any(axis=1))
@@ -197,6 +245,8 @@ def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:
         keep &= unknown | (
             (events.outcome & mask_of(counted["exclude_outcomes"], "rule_outcomes")) == 0
         )
+    if counted.get("exclude_flags"):
+        keep &= (events.flags & mask_of(counted["exclude_flags"], "contact_flags")) == 0
     if "letter" in counted.get("exclude_flags", []):
         keep &= events.channel != mask_of(["letter"], "rule_channels")
     if counted.get("planned_only"):
@@ -207,30 +257,30 @@ def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:
 
 
 @dataclass(frozen=True, eq=False)
-class _Unit:
+class Unit:
     """Pairs (position among the kept events, counting unit)."""
 
     event: Ints
     unit: Ints
 
 
-def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[_Unit, Ints]:
+def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, Ints]:
     """Return the (event, unit) pairs and each row's unit: customer, debt, or creditor."""
     groups = rule.parameters["group_by"]
     if "phone" in groups and "account" not in groups:  # rows may use different phones
         source, rows = block.rows_of(events.customer[keep])
-        return _Unit(source, rows), np.arange(block.n_rows)
+        return Unit(source, rows), np.arange(block.n_rows)
     if "account" not in groups and "creditor" not in groups:
-        return _Unit(np.arange(len(keep)), events.customer[keep]), block.customer
+        return Unit(np.arange(len(keep)), events.customer[keep]), block.customer
     pair_event, pair_row = _event_rows(block, events, keep)
     if "account" in groups:
-        return _Unit(pair_event, pair_row), np.arange(block.n_rows)
+        return Unit(pair_event, pair_row), np.arange(block.n_rows)
     creditor = pd.factorize(block.view.debts["creditor"].astype(object), sort=True)[0]
     creditor = np.append(creditor, np.full(block.n_rows - block.n_debts, -1)).astype(np.int64)
     key = block.customer * (int(creditor.max(initial=0)) + 2) + creditor + 1
     _, row_unit = np.unique(key, return_inverse=True)
     both = np.unique(pair_event * (len(key) + 1) + row_unit[pair_row])
-    return _Unit(both // (len(key) + 1), both % (len(key) + 1)), row_unit.astype(np.int64)
+    return Unit(both // (len(key) + 1), both % (len(key) + 1)), row_unit.astype(np.int64)
 
 
 def _event_rows(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
@@ -254,7 +304,7 @@ def _event_rows(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
 
 
 def _columns(
-    block: Block, rule: Rule, events: Events, keep: Ints, unit: _Unit, point: Ints
+    block: Block, rule: Rule, events: Events, keep: Ints, unit: Unit, point: Ints
 ) -> list[tuple[list[int], Ints]]:
     """Return groups of channels that share a count, with the pairs that count for each."""
     groups = rule.parameters["group_by"]
@@ -282,25 +332,37 @@ def _columns(
 def _addresses(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
     """Address of each kept event (-1 unknown), and of each row of ``view.points`` (last: none)."""
     points = block.view.points
-    keys, own = points["address_key"], points["contact_point_id"]
-    address = pd.factorize(keys.astype(object).where(keys.notna(), own), sort=True)[0]
+    code = points["contact_point"].to_numpy(dtype=np.int64)
+    address = code.copy()  # a point without a key is an address of its own
+    keyed = np.flatnonzero(points["address_key"].notna().to_numpy(dtype=bool))
+    keys = points["address_key"].iloc[keyed].astype(object)
+    address[keyed] = pd.factorize(keys)[0] + len(block.view.point_ids)
     by_code = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
-    by_code[points["contact_point"].to_numpy(dtype=np.int64)] = address
+    by_code[code] = address
     return by_code[events.point[keep]], np.append(address, -1).astype(np.int64)
 
 
-def _on_line(block: Block, rule: Rule, point: Ints) -> Bools:
-    """Whether a rule for a kind of line or place speaks of the chosen point; unknown: yes."""
-    p = rule.parameters
-    applies = np.ones(point.shape, dtype=bool)
-    if p.get("line_type") in ("residential", "wireless"):
-        other = "mobile" if p["line_type"] == "residential" else "landline"
-        applies &= block.point_word("kind", point) != other
-    if p.get("place"):
-        place = block.point_word("place", point)
-        at_work = p["place"].startswith("work")
-        applies &= (place != "home") if at_work else (place != "work")
-    return applies
+def _begun(block: Block, rule: Rule) -> Bools:
+    """Whether a rule that starts with the first conversation has started, per row.
+
+    Any earlier contact of the unit that was, or may have been, a conversation starts it; a plan
+    ahead may become one.
+    """
+    if rule.parameters.get("active_after") != "first_conversation":
+        return np.ones(block.n_rows, dtype=bool)
+    bound = np.zeros(block.n, dtype=bool)
+    i = block.rules.index(rule)
+    bound[block.customer[block.reached(i).any(axis=1)]] = True
+    events = Events.of(block, NEVER, bound)
+    talk = mask_of(["conversation"], "rule_outcomes")
+    keep = (events.outcome == 0) | ((events.outcome & talk) != 0)
+    keep &= bound[events.customer] & (events.medium != -2)
+    if "collector" in rule.parameters["group_by"]:
+        keep &= events.ours
+    unit, row_unit = _units(block, rule, events, np.flatnonzero(keep))
+    started = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
+    started[unit.unit] = True
+    return started[row_unit]
 
 
 def _latest(unit: Ints, release: Ints, n_units: int, limit: int) -> Ints:
@@ -321,7 +383,7 @@ def _latest(unit: Ints, release: Ints, n_units: int, limit: int) -> Ints:
 
 
 def _edges(
-    block: Block, events: Events, days: LocalDays, keep: Ints, span: _Span
+    block: Block, events: Events, days: LocalDays, keep: Ints, span: Span
 ) -> list[tuple[Ints, Ints]]:
     """Return [entry, release) of the kept events, once per window that can hold a plan ahead."""
     week = span.week_start if span.kind == "week" else None

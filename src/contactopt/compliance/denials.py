@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.compliance.agreed import agreed_contacts
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.consents import consent_state
 from contactopt.compliance.counting import TimedDenial, timed_denials
-from contactopt.compliance.fact_table import FactIndex, Facts
+from contactopt.compliance.data_tables import table
+from contactopt.compliance.fact_table import FactIndex, Facts, joined
 from contactopt.compliance.facts import collect_facts
 from contactopt.compliance.holds import local_window_mask
+from contactopt.compliance.notices import notice_denials
+from contactopt.compliance.orchestration import first_ones, history_of, template_limits
 from contactopt.compliance.points import PointChoice, choose_points
-from contactopt.compliance.templates import NONE_FITS, choose_templates
+from contactopt.compliance.rule import Rule
+from contactopt.compliance.templates import DISCLOSES_TOO_LITTLE, NONE_FITS, choose_templates
 from contactopt.compliance.timing import Clock, Times, in_force
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import RulePackError
 from contactopt.journal.local_time import local_day
 
 __all__ = ["Denials"]
+
+#: facts that only say whose turn it is
+_TURNS = (
+    "attempt:today",
+    "contact:today",
+    "channel:other_active",
+    "fallback:first",
+    "bot:first",
+)
 
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
@@ -37,6 +51,8 @@ class Denials:
     block : Block
     denied : mapping of rule id to customer ids, optional
         Customers a rule of the pack `house` denies in this batch (shared points).
+    starts : callable, optional
+        Moves the starts, shape (n_rows, m), that are judged inside their slots.
 
     Attributes
     ----------
@@ -45,25 +61,47 @@ class Denials:
         Latest release of the rules that deny, hours left out; `INDEFINITE` without an end.
     before : int64 array, shape (n_rows, m)
         Exclusive last instant to start.
+    facts : Facts
+        Everything that was found to speak against contacts.
     """
 
-    def __init__(self, block: Block, denied: Mapping[str, Collection[str]] | None = None) -> None:
+    def __init__(
+        self,
+        block: Block,
+        denied: Mapping[str, Collection[str]] | None = None,
+        starts: Callable[[Ints], Ints] | None = None,
+    ) -> None:
         self.block = block
+        self.index = FactIndex(block)
+        history = history_of(block)
+        facts = collect_facts(block, self.index, history)
+        self.points: PointChoice = choose_points(block, self.index, facts, consent_state(block))
+        if block.told is not None:
+            self.points.point[:] = block.told.point
+        block.settle_places(self.points.point)
+        self.index = FactIndex(block)
         self.clock = Clock(block)
         self.times: Times = self.clock.times()
-        self.index = FactIndex(block)
-        self.start: Ints = self.times.start[self.times.key]
+        self.slot: Ints = self.times.start[self.times.key]
+        self.start: Ints = self.slot if starts is None else starts(self.slot)
         self.before: Ints = self.times.before[self.times.key]
         self.bits: Bits = self.times.closed[:, self.times.key]
         self.release: Ints = np.full((block.n_rows, block.m), NEVER)
-        self.templates: Ints = choose_templates(block)
-        facts = collect_facts(block, self.index)
-        self.points: PointChoice = choose_points(block, self.index, facts, consent_state(block))
+        limits = template_limits(facts, self.index)
+        templates = choose_templates(block, self.index, history, limits)
+        self.templates: Ints = templates.chosen
+        self.agreed = agreed_contacts(block, self.index, facts)
+        no_point = (self.points.denied != 0).any(axis=0)
+        first = first_ones(block, self.index, history, facts, no_point)
+        facts = self.facts = facts.plus(joined([templates.resting, first]))
         self._by_channel(facts, denied or {})
         self._passing_facts(facts)
         for timed in timed_denials(block, self.points.point, self.start):
             self._timed(timed)
+        for timed in notice_denials(block):
+            self._timed(timed)
         self._expiring()
+        self._told()
         self._only_effective()
         self._missing_slots()
 
@@ -73,7 +111,9 @@ class Denials:
         """Points, templates, the batch's own denials, and facts in force all through."""
         block = self.block
         bits = self.points.denied.copy()
-        bits |= np.where(self.templates == NONE_FITS, self._bits_of("template:none"), np.uint64(0))
+        for code, fact in ((NONE_FITS, "none"), (DISCLOSES_TOO_LITTLE, "disclosures")):
+            why = self._bits_of(f"template:{fact}")
+            bits |= np.where(self.templates == code, why, np.uint64(0))
         for rule_id, customers in denied.items():
             mark = np.isin(block.view.customer_ids, np.asarray(sorted(customers), dtype=object))
             bits |= np.where(
@@ -116,7 +156,13 @@ class Denials:
         w = self.block.window
         spared = facts.spare_to > facts.spare_from
         steady = (facts.start <= w.begin_us) & (facts.end >= w.end_us)
+        if self.agreed is not None:  # an agreed callback may interrupt what takes turns
+            steady &= ~self._turns(facts)
         return self._plain(facts) & steady & (facts.local_window < 0) & ~spared
+
+    def _turns(self, facts: Facts) -> Bools:
+        """Facts that only say whose turn it is: what was agreed with the customer goes first."""
+        return np.isin(facts.name, [self.index.of(name) for name in _TURNS])
 
     def _rows(self, facts: Facts) -> tuple[Facts, Ints]:
         """One entry per row that a fact reaches."""
@@ -142,6 +188,10 @@ class Denials:
         soon = hit & (fact.start[:, None] > s) & (s != NO_INSTANT)
         hit &= (s >= fact.start[:, None]) & (s < fact.end[:, None])
         hit &= self._in_local_window(fact, row)
+        if self.agreed is not None:
+            rows, where = np.unique(row, return_inverse=True)
+            covers = self.agreed.covers(rows, self.start[rows])[where]
+            hit &= ~(self._turns(fact)[:, None] & covers)
         spare_channel = (fact.spare_channels[:, None] >> channel.astype(np.uint64)) & np.uint64(
             1
         ) > 0
@@ -192,6 +242,8 @@ class Denials:
         until = timed.until[rows][:, block.channel_of]
         hit = (self.start[rows] < until) & (self.start[rows] != NO_INSTANT)
         hit[np.searchsorted(rows, timed.rows)] = timed.ahead
+        if self.agreed is not None and _relaxed_by_agreement(block.rules[timed.rule]):
+            hit &= ~self.agreed.covers(rows, self.start[rows])
         self.bits[word, rows] |= np.where(hit, bit, np.uint64(0))
         self.release[rows] = np.maximum(self.release[rows], np.where(hit, until, NEVER))
 
@@ -206,10 +258,23 @@ class Denials:
         self.release[rows] = np.where(late, INDEFINITE, self.release[rows])
         self.before[rows] = np.minimum(self.before[rows], until)
 
+    def _told(self) -> None:
+        """Deny by flags, consents and notices told in words, and relax by circumstances."""
+        block = self.block
+        if block.told is None:
+            return
+        for i in (*block.told.denying(block.rules)[0], *block.told.denying(block.rules)[1]):
+            word, bit = block.bit(i)
+            self.bits[word] |= np.where(block.reached(i)[:, block.channel_of], bit, np.uint64(0))
+        for i in block.told.relaxed(block.rules):
+            word, bit = block.bit(i)
+            self.bits[word] &= ~bit
+
     def _only_effective(self) -> None:
         """Lift rules from slots on local dates on which they are not law in any zone."""
         b = self.block
         _, zone_set, _ = self.clock.keys
+        nowhere = () if b.told is None else ("UTC",)
         today = local_day(np.array([b.window.begin_us, b.window.end_us]), "UTC").tolist()
         days = [date(1970, 1, 1) + timedelta(days=d) for d in (today[0] - 1, today[1] + 1)]
         for i, rule in enumerate(b.rules):
@@ -218,7 +283,7 @@ class Denials:
             word, bit = b.bit(i)
             law = np.array(
                 [
-                    in_force(rule, b.places.zone_sets[z], self.times.start[k])
+                    in_force(rule, b.places.zone_sets[z] or nowhere, self.times.start[k])
                     for k, z in enumerate(zone_set)
                 ]
             ).reshape(self.times.start.shape)[self.times.key]
@@ -236,6 +301,12 @@ class Denials:
     def allowed(self) -> Bools:
         """Whether no rule denies, and the slot exists, shape (n_rows, m)."""
         return ~(self.bits != 0).any(axis=0) & (self.start != NO_INSTANT)
+
+
+def _relaxed_by_agreement(rule: Rule) -> bool:
+    """Whether an agreed callback is an exception of the rule, by the table `flags.json`."""
+    shown = table("flags")["exceptions"]
+    return any(shown.get(name) == "hold:callback_agreed" for name in rule.relaxed_by)
 
 
 def _reached(fact: Facts, block: Block) -> Bools:

@@ -69,20 +69,21 @@ def evaluate(
     found = Denials(block, denied)
     worth, open_row = _worth(block), _open_rows(block, found)
     order = _ranking(block, worth, open_row)
-    best, allowed = _best_rows(block, found.allowed, order)
-    reason, sets = _reasons(block, found, allowed, order, open_row)
-    lawful = _lawful_from(block, found, allowed, open_row)
-    column = np.arange(block.m)
-    point = np.where(allowed, found.points.point[:, block.channel_of][best, column], -1)
-    template = found.templates[:, block.channel_of][best, column]
+    ranks = _ranks(block, order)
+    best, allowed = _best_rows(block, found.allowed, ranks)
+    reason, sets = _reasons(block, found, allowed, ranks, open_row)
+    lawful = _lawful_from(block, found, allowed, open_row, ranks)
+    pick = _Picker(ranks[0] if ranks else np.empty(0, np.int64), best, block)
+    point = np.where(allowed, pick(found.points.point, by_channel=True), -1)
+    template = pick(found.templates, by_channel=True)
     zones = np.array([z[0] if z else None for z in block.places.zone_sets] + [None], dtype=object)
     return Verdict(
         allowed=allowed,
         reason=reason,
         reason_sets=sets,
         lawful_from=lawful,
-        slot_start=found.start[best, column],
-        start_before=found.before[best, column],
+        slot_start=pick(found.start),
+        start_before=pick(found.before),
         time_zone=zones[block.places.zone_set],
         debt=np.where(allowed, best, -1),
         contact_point=point,
@@ -151,11 +152,11 @@ def _ranks(block: Block, order: Ints) -> list[Ints]:
     return [order[part] for part in np.split(by_rank, cuts[:-1])] if len(cuts) else []
 
 
-def _best_rows(block: Block, allowed: Bools, order: Ints) -> tuple[Ints, Bools]:
+def _best_rows(block: Block, allowed: Bools, ranks: list[Ints]) -> tuple[Ints, Bools]:
     """Return the first allowed row of every (customer, action), else the customer's first row."""
     best = np.zeros((block.n, block.m), dtype=np.int64)
     some = np.zeros((block.n, block.m), dtype=bool)
-    for rank, rows in enumerate(_ranks(block, order)):
+    for rank, rows in enumerate(ranks):
         who = block.customer[rows]
         if rank == 0:
             best[who] = rows[:, None]
@@ -167,30 +168,50 @@ def _best_rows(block: Block, allowed: Bools, order: Ints) -> tuple[Ints, Bools]:
     return best, some
 
 
+class _Picker:
+    """Picks values of each (customer, action)'s best row: whole rows first, then the others."""
+
+    def __init__(self, first: Ints, best: Ints, block: Block) -> None:
+        self.first = np.zeros(block.n, dtype=np.int64)
+        self.first[block.customer[first]] = first  # ranks are sorted by customer, rows are not
+        self.who, self.action = np.nonzero(best != self.first[:, None])
+        self.row = best[self.who, self.action]
+        self.channel_of = block.channel_of
+
+    def __call__(self, values: npt.NDArray[Any], *, by_channel: bool = False) -> Any:
+        """Return values by row and action, or by row and channel, shape (n, m)."""
+        out = values[self.first]
+        column = self.channel_of[self.action] if by_channel else self.action
+        out = out[:, self.channel_of] if by_channel else out
+        out[self.who, self.action] = values[self.row, column]
+        return out
+
+
 def _reasons(
-    block: Block, found: Denials, allowed: Bools, order: Ints, open_row: Bools
+    block: Block, found: Denials, allowed: Bools, ranks: list[Ints], open_row: Bools
 ) -> tuple[npt.NDArray[np.int32], tuple[tuple[str, ...], ...]]:
     """Union over the customer's open debts of the rules that deny, as codes of distinct sets."""
     bits = np.zeros((block.n_words, block.n, block.m), dtype=np.uint64)
-    for rows in _ranks(block, order):
+    for rows in ranks:
         rows = rows[open_row[rows]]
         bits[:, block.customer[rows]] |= found.bits[:, rows]
-    bits[:, allowed] = 0
-    code = np.zeros(allowed.size, dtype=np.int64)
-    words: list[npt.NDArray[np.uint64]] = []
-    for word in bits.reshape(block.n_words, -1):
+    blocked = ~allowed
+    words = [word[blocked] for word in bits]
+    code = np.zeros(len(words[0]), dtype=np.int64)
+    for word in words:
         dense, distinct = pd.factorize(word)
         code = code * max(len(distinct), 1) + dense
-        words.append(word)
-    dense, _ = pd.factorize(code)
+    dense = pd.factorize(code)[0] if len(words) > 1 else code
     first = np.full(int(dense.max(initial=-1)) + 1, -1, dtype=np.int64)
     first[dense[::-1]] = np.arange(len(dense))[::-1]
     names = [_names(block, [int(w[i]) for w in words]) for i in first]
     sets = tuple(sorted({(), *names}))
     position = {s: i for i, s in enumerate(sets)}
     lookup = np.array([position[s] for s in names], dtype=np.int32)
-    reason = lookup[dense] if len(dense) else np.empty(0, dtype=np.int32)
-    return reason.reshape(allowed.shape).astype(np.int32), sets
+    reason = np.full(allowed.shape, position[()], dtype=np.int32)
+    if len(dense):
+        reason[blocked] = lookup[dense]
+    return reason, sets
 
 
 def _names(block: Block, words: list[int]) -> tuple[str, ...]:
@@ -206,7 +227,9 @@ def _names(block: Block, words: list[int]) -> tuple[str, ...]:
 # ---- when it becomes lawful ----------------------------------------------------------------------
 
 
-def _lawful_from(block: Block, found: Denials, allowed: Bools, open_row: Bools) -> Ints:
+def _lawful_from(
+    block: Block, found: Denials, allowed: Bools, open_row: Bools, ranks: list[Ints]
+) -> Ints:
     """Earliest over open debts of: the last release, then the next open hour in all zones."""
     blocked = ~found.allowed & open_row[:, None] & ~allowed[block.customer]
     blocked &= found.release != INDEFINITE
@@ -217,12 +240,17 @@ def _lawful_from(block: Block, found: Denials, allowed: Bools, open_row: Bools) 
         begin = block.window.begin_us
         latest = int(np.max(found.release[blocked], initial=NEVER))
         days = LOOK_AHEAD_DAYS + max(0, (latest - begin) // DAY_US + 1 if latest > begin else 0)
-        _fill(block, found, blocked, min(int(days), _FARTHEST_DAYS), out)
+        opens = _next_opens(block, found, blocked, min(int(days), _FARTHEST_DAYS))
+        for rows in ranks:
+            who = block.customer[rows]
+            out[who] = np.minimum(out[who], opens[rows])
     return np.where((out == INDEFINITE) | allowed, NO_INSTANT, out)
 
 
-def _fill(block: Block, found: Denials, blocked: Bools, days: int, out: Ints) -> None:
+def _next_opens(block: Block, found: Denials, blocked: Bools, days: int) -> Ints:
+    """Return per blocked row and action the first open start after the release."""
     begin = block.window.begin_us
+    out = np.full(blocked.shape, INDEFINITE)
     key = found.times.key
     by_key = np.argsort(key, kind="stable")
     cuts = np.searchsorted(key[by_key], np.arange(len(found.times.start) + 1))
@@ -247,7 +275,8 @@ def _fill(block: Block, found: Denials, blocked: Bools, days: int, out: Ints) ->
             opens = np.where(
                 (opens == NO_INSTANT) | expired | ~hit[own][:, group], INDEFINITE, opens
             )
-            np.minimum.at(out, (block.customer[at][:, None], group[None, :]), opens)
+            out[at[:, None], group] = opens
+    return out
 
 
 def _twins(block: Block) -> list[Ints]:
@@ -268,19 +297,34 @@ def _other_debts(block: Block, allowed: Bools) -> tuple[str, ...]:
     """Other debts of the same customer, creditor and ownership, allowed wherever a row is."""
     debts = block.view.debts
     names = np.full(block.n_debts, "", dtype=object)
-    key = debts[["customer", "creditor", "ownership"]].astype(object)
-    group = key.groupby(list(key), sort=False, dropna=False).ngroup().to_numpy(dtype=np.int64)
-    several = np.flatnonzero(np.bincount(group)[group] > 1) if len(group) else np.empty(0, np.int64)
-    usable: Bools = np.asarray(allowed[: block.n_debts].any(axis=1))
-    several = several[usable[several]]
-    known: Bools = np.asarray(debts["creditor"].notna() & debts["ownership"].notna())
-    several = several[known[several]]
-    side = pd.DataFrame({"group": group[several], "row": several})
+    several = np.flatnonzero(np.bincount(block.customer[: block.n_debts], minlength=block.n)[
+        block.customer[: block.n_debts]
+    ] > 1)  # fmt: skip
+    known = (debts["creditor"].notna() & debts["ownership"].notna()).to_numpy(dtype=bool)
+    several = several[known[several] & allowed[several].any(axis=1)]
+    if len(several) == 0:
+        return tuple(names.tolist())
+    own = debts.iloc[several]
+    key = np.stack(
+        [
+            block.customer[several],
+            pd.factorize(own["creditor"].astype(object))[0],
+            pd.factorize(own["ownership"].astype(object))[0],
+        ]
+    )
+    _, group = np.unique(key, axis=1, return_inverse=True)
+    side = pd.DataFrame({"group": group.ravel(), "row": several})
     pairs = side.merge(side, on="group", suffixes=("", "_other"))
-    pairs = pairs[pairs["row"] != pairs["row_other"]]
     a, b = pairs["row"].to_numpy(dtype=np.int64), pairs["row_other"].to_numpy(dtype=np.int64)
-    fits: Bools = np.asarray(~(allowed[a] & ~allowed[b]).any(axis=1))
-    pairs = pairs[fits].assign(debt_id=debts["debt_id"].to_numpy(dtype=object)[b[fits]])
-    joined = pairs.sort_values(["row", "debt_id"]).groupby("row")["debt_id"].agg("|".join)
-    names[joined.index.to_numpy(dtype=np.int64)] = joined.to_numpy(dtype=object)
+    fits = a != b
+    a, b = a[fits], b[fits]
+    fits = ~(allowed[a] & ~allowed[b]).any(axis=1)
+    a, b = a[fits], b[fits]
+    code = debts["debt"].to_numpy(dtype=np.int64)[b]  # codes are in the order of ids
+    order = np.lexsort((code, a))
+    a, ids = a[order], debts["debt_id"].to_numpy(dtype=object)[b[order]]
+    rank = np.arange(len(a)) - np.searchsorted(a, a, side="left")
+    for k in range(int(rank.max(initial=-1)) + 1):
+        at = rank == k
+        names[a[at]] = ids[at] if k == 0 else names[a[at]] + ("|" + ids[at])
     return tuple(names.tolist())

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
-from contactopt.compliance.words import touch_words
+from contactopt.compliance.data_tables import table
+from contactopt.compliance.words import mask_of, touch_words
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import local_day, local_day_start
 
@@ -42,6 +43,8 @@ class Events:
         Contact point code, -1 unknown.
     touch : int64 array
         Row of the view's touches, -1 for plans.
+    flags : uint64 array
+        Circumstances as bits of ``contact_flags``; tables of the contract tell none.
     """
 
     customer: Ints
@@ -55,13 +58,25 @@ class Events:
     medium: Ints
     point: Ints
     touch: Ints
+    flags: npt.NDArray[np.uint64]
 
     @classmethod
-    def of(cls, block: Block, oldest_us: int) -> Events:
-        """Collect touches since ``oldest_us`` and every open plan of customers with a zone."""
+    def of(cls, block: Block, oldest_us: int, customers: Bools | None = None) -> Events:
+        """Collect touches since ``oldest_us`` and every open plan.
+
+        Parameters
+        ----------
+        block : Block
+        oldest_us : int
+        customers : bool array, shape (n,), optional
+            Whose touches are wanted; default everybody's.
+        """
         view, config = block.view, block.config
         touches = view.touches
-        recent = np.flatnonzero(touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us)
+        wanted = touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us
+        if customers is not None:
+            wanted &= customers[touches["customer"].to_numpy(dtype=np.int64)]
+        recent = np.flatnonzero(wanted)
         touches = touches.iloc[recent].reset_index(drop=True)
         decisions = view.decisions
         plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
@@ -100,6 +115,7 @@ class Events:
             medium=medium,
             point=_join(touches["contact_point"], np.full(p, -1)),
             touch=np.append(recent, np.full(p, -1)).astype(np.int64),
+            flags=np.append(_flags(touches), np.zeros(p, dtype=np.uint64)),
         )
 
     def __len__(self) -> int:
@@ -108,6 +124,16 @@ class Events:
     def take(self, keep: Any) -> Events:
         """Return the events of a mask or of positions."""
         return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+
+
+def _flags(touches: pd.DataFrame) -> npt.NDArray[np.uint64]:
+    if "flags" not in touches:
+        return np.zeros(len(touches), dtype=np.uint64)
+    known = table("words")["contact_flags"]
+    masks = [
+        mask_of([f for f in flags if f in known], "contact_flags") for flags in touches["flags"]
+    ]
+    return np.array(masks, dtype=np.uint64)
 
 
 def _join(a: Any, b: Any) -> Ints:

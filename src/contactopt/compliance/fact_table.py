@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.data_tables import table
 
-__all__ = ["ALL", "FactIndex", "Facts", "fact_frame"]
+__all__ = ["ALL", "FactIndex", "Facts", "fact_arrays", "fact_frame", "joined"]
 
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
@@ -65,6 +66,15 @@ class Facts:
         arrays = {k: v[keep] for k, v in self.__dict__.items() if k != "windows"}
         return Facts(**arrays, windows=self.windows)
 
+    def plus(self, more: Facts) -> Facts:
+        """Return these facts and more, which name no local windows."""
+        arrays = {
+            k: np.concatenate([v, getattr(more, k)])
+            for k, v in self.__dict__.items()
+            if k != "windows"
+        }
+        return Facts(**arrays, windows=self.windows)
+
 
 class FactIndex:
     """Names of facts, and the bits of the rules that each sets off by rule set and channel."""
@@ -94,25 +104,56 @@ class FactIndex:
         return out
 
 
+def fact_arrays(size: int, **columns: Any) -> Facts:
+    """Facts with the usual values, see `fact_frame`, without the cost of a frame."""
+    return Facts(
+        **{
+            k: np.broadcast_to(
+                np.asarray(columns.get(k, usual), np.uint64 if "channels" in k else np.int64),
+                (size,),
+            )
+            for k, usual in _USUAL.items()
+        }
+    )
+
+
+def joined(parts: Sequence[Facts]) -> Facts:
+    """Return the facts of all parts, which name no local windows; a name of -1 is nobody's."""
+    some = [p for p in parts if len(p)]
+    if not some:
+        return fact_arrays(0)
+    found = Facts(**{k: np.concatenate([getattr(p, k) for p in some]) for k in _USUAL})
+    return found if (found.name >= 0).all() else found.take(found.name >= 0)
+
+
 FIELDS = (
     "customer", "row", "name", "channels", "start", "end", "spare_from", "spare_to",
     "spare_channels", "local_window", "point", "place",
 )  # fmt: skip
 
 
+_USUAL: dict[str, Any] = {
+    "customer": -1, "row": -1, "name": -1, "channels": ALL, "start": NEVER, "end": INDEFINITE,
+    "spare_from": NEVER, "spare_to": NEVER, "spare_channels": np.uint64(0),
+    "local_window": -1, "point": -1, "place": -1,
+}  # fmt: skip
+_KINDS = {k: np.uint64 if "channels" in k else np.int64 for k in _USUAL}
+
+
 def fact_frame(size: int, **columns: Any) -> pd.DataFrame:
     """Facts with the usual values: all debts, all channels, always, no exception."""
-    base: dict[str, Any] = {
-        "customer": -1, "row": -1, "name": -1, "channels": ALL, "start": NEVER, "end": INDEFINITE,
-        "spare_from": NEVER, "spare_to": NEVER, "spare_channels": np.uint64(0),
-        "local_window": -1, "point": -1, "place": -1,
-    }  # fmt: skip
-    base.update(columns)
-    return pd.DataFrame(
-        {
-            k: np.broadcast_to(
-                np.asarray(v, dtype=np.uint64 if "channels" in k else np.int64), (size,)
-            )
-            for k, v in base.items()
-        }
-    )
+    if size == 0:
+        return _no_facts()
+    out = {}
+    for k, usual in _USUAL.items():
+        value = columns.get(k, usual)
+        if np.ndim(value) == 0:
+            out[k] = np.full(size, value, dtype=_KINDS[k])
+        else:
+            out[k] = np.array(value, dtype=_KINDS[k])  # callers may change the facts of a frame
+    return pd.DataFrame(out, copy=False)
+
+
+@cache
+def _no_facts() -> pd.DataFrame:
+    return pd.DataFrame({k: np.empty(0, dtype=kind) for k, kind in _KINDS.items()})

@@ -17,16 +17,17 @@ from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FIELDS, FactIndex, Facts, fact_frame
 from contactopt.compliance.holds import facts_of_holds
+from contactopt.compliance.orchestration import History, facts_of_orchestration
 from contactopt.compliance.words import code_words, root_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import local_day, local_day_start
 
-__all__ = ["collect_facts"]
+__all__ = ["as_facts", "collect_facts"]
 
 Ints = npt.NDArray[np.int64]
 
 
-def collect_facts(block: Block, index: FactIndex) -> Facts:
+def collect_facts(block: Block, index: FactIndex, history: History) -> Facts:
     """Read every fact of a block from the journal view."""
     parts = [
         _of_customers(block, index),
@@ -34,13 +35,20 @@ def collect_facts(block: Block, index: FactIndex) -> Facts:
         _of_promises(block, index),
         _of_channels(block, index),
         _of_outcomes(block, index),
+        _of_parties(block, index),
+        _of_arrangements(block, index),
     ]
     holds, windows = facts_of_holds(block, index)
     merged = pd.concat([*parts, holds], ignore_index=True)
-    merged = merged[merged["name"] >= 0]
+    return as_facts(merged, tuple(windows)).plus(facts_of_orchestration(block, index, history))
+
+
+def as_facts(frame: pd.DataFrame, windows: tuple[dict[str, Any], ...] = ()) -> Facts:
+    """Return the facts of a frame on which some flag hangs, as arrays."""
+    frame = frame[frame["name"] >= 0]
     kinds = {f: np.uint64 if "channels" in f else np.int64 for f in FIELDS}
-    arrays = {f: merged[f].to_numpy(dtype=kinds[f]) for f in FIELDS}
-    return Facts(**arrays, windows=tuple(windows))
+    arrays = {f: frame[f].to_numpy(dtype=kinds[f]) for f in FIELDS}
+    return Facts(**arrays, windows=windows)
 
 
 # ---- customers, debts, promises, channels --------------------------------------------------------
@@ -121,7 +129,30 @@ def _of_channels(block: Block, index: FactIndex) -> pd.DataFrame:
                     block.n, customer=everyone, name=code, channels=np.uint64(1) << np.uint64(c)
                 )
             )
-    return pd.concat([fact_frame(0), *parts], ignore_index=True)
+    everyone = fact_frame(block.n, customer=np.arange(block.n), name=index.of("always"))
+    return pd.concat([everyone, *parts], ignore_index=True)
+
+
+def _of_parties(block: Block, index: FactIndex) -> pd.DataFrame:
+    """Read what a further party says of the main one: represented, or deceased."""
+    parties, parts = block.view.parties, [fact_frame(0)]
+    row = block.row_of_debt[parties["debt"].to_numpy(dtype=np.int64)]
+    role = parties["role"].astype(object).to_numpy()
+    for word in ("representative", "heir"):
+        own = row[(role == word) & (row >= 0)]
+        name = index.of(f"party:{word}")
+        parts.append(fact_frame(len(own), customer=block.customer[own], row=own, name=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_arrangements(block: Block, index: FactIndex) -> pd.DataFrame:
+    """Debts under an arrangement that is being kept."""
+    arrangements = block.view.arrangements
+    row = block.row_of_debt[arrangements["debt"].to_numpy(dtype=np.int64)]
+    kept = (arrangements["state"].astype(object) == "active").to_numpy(dtype=bool)
+    own = np.unique(row[kept & (row >= 0)])
+    name = index.of("arrangement:kept")
+    return fact_frame(len(own), customer=block.customer[own], row=own, name=name)
 
 
 # ---- outcomes ------------------------------------------------------------------------------------

@@ -138,7 +138,9 @@ def _agreed(block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints) ->
     ahead = ~told & (starts > block.view.as_of_us)
     frame.loc[at, "spare_from"] = np.where(told, begin, np.where(ahead, starts, NEVER))
     frame.loc[at, "spare_to"] = np.where(told, to, np.where(ahead, end, NEVER))
-    frame.loc[at, "end"] = np.where((end == INDEFINITE) & told, to, end)
+    over = np.where((end == INDEFINITE) & told, to, end)
+    # unless the callback is past, this batch does not know how it went: it adds nothing after it
+    frame.loc[at, "end"] = np.maximum(over, block.window.end_us)
     # what was agreed is that channel and no other: an agent's call is no leave for a robot's
     named = holds["channel"].iloc[at].astype(object)
     frame.loc[at, "spare_channels"] = np.array(

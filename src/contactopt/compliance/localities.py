@@ -7,6 +7,7 @@ candidate zones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -83,7 +84,11 @@ def zones_of_jurisdiction(jurisdiction: str) -> tuple[str, ...]:
     return _country_zones().get(jurisdiction.split("-")[0], ())
 
 
-def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
+def places_of(
+    customers: pd.DataFrame,
+    points: pd.DataFrame,
+    zones: Mapping[str, tuple[str, ...]] | None = None,
+) -> Places:
     """Collect the candidates of every customer.
 
     Parameters
@@ -93,6 +98,8 @@ def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
     points : DataFrame
         Contact points of a journal view. Points of other people and points that are not valid
         say nothing of where the customer is.
+    zones : mapping, optional
+        Time zones of jurisdictions that a pack names, before those known here.
     """
     n = len(customers)
     telling = points[
@@ -112,7 +119,8 @@ def places_of(customers: pd.DataFrame, points: pd.DataFrame) -> Places:
         )
         for row in rows
     )
-    zone_sets, zone_set = _zones(customers, telling, owner, own_code, point_code, names)
+    own_zones = dict(zones or {})
+    zone_sets, zone_set = _zones(customers, telling, owner, own_code, point_code, names, own_zones)
     return Places(zone_sets, zone_set, grounds, ground)
 
 
@@ -123,11 +131,13 @@ def _zones(
     own: Ints,
     at_point: Ints,
     names: list[str],
+    own_zones: dict[str, tuple[str, ...]],
 ) -> tuple[tuple[tuple[str, ...], ...], Ints]:
     n = len(customers)
     declared, of_point, zones = _codes(_column(customers, "time_zone"), points["time_zone"])
     code = {z: i for i, z in enumerate(zones)}
-    by_place = [[code.setdefault(z, len(code)) for z in zones_of_jurisdiction(j)] for j in names]
+    of_place = [own_zones.get(j) or zones_of_jurisdiction(j) for j in names]
+    by_place = [[code.setdefault(z, len(code)) for z in found] for found in of_place]
     pairs = [(np.arange(n), declared), (owner, of_point)]
     # a point without a zone in another jurisdiction: the customer may be there
     elsewhere = (of_point < 0) & (at_point >= 0)

@@ -18,6 +18,7 @@ from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.consents import ConsentState, at_point
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FactIndex, Facts
+from contactopt.compliance.notices import first_notice
 from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["PointChoice", "choose_points"]
@@ -91,6 +92,8 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
     joined = [
         np.concatenate([np.empty(0), *part]).astype(np.int64) for part in (customer, point, channel)
     ]
+    if block.planned is not None:
+        joined = _as_planned(block, *joined)
     names = tuple(index.names)
     against = np.zeros((len(joined[0]), len(names)), dtype=bool)
     _point_facts(block, joined[1], against, index)
@@ -98,6 +101,14 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
     against[:, index.of("consent:revoked")] |= revoked
     _held(block, facts, joined[0], joined[1], joined[2], against)
     return _Candidates(*joined, facts=against, names=names)
+
+
+def _as_planned(block: Block, customer: Ints, point: Ints, channel: Ints) -> list[Ints]:
+    """Keep the point that is planned, where a channel of a customer has a plan."""
+    codes = np.append(block.view.points["contact_point"].to_numpy(dtype=np.int64), -1)
+    wanted = block.planned.by_channel(block, block.planned.point, -2)[customer, channel]
+    keep = (wanted == -2) | (wanted == codes[point])
+    return [customer[keep], point[keep], channel[keep]]
 
 
 def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
@@ -113,6 +124,7 @@ def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) ->
         "point:invalid": ~np.append(valid, True)[point],
         "point:third_party": holder == "third_party",
         "point:unknown_holder": holder == "unknown",
+        "point:work": np.isin(block.point_word("place", point), ("work", "unknown")),
     }
     for name, hit in said.items():
         against[:, index.of(name)] |= hit & has
@@ -171,7 +183,7 @@ def _ask_consent(
 ) -> None:  # fmt: skip
     p = block.rules[rule].parameters
     model = p.get("model")
-    if model is None:
+    if model is None or block.told is not None or model in table("kinds")["consent_not_needed"]:
         return
     channel = found.channel[source]
     asked = block.reach[:, rule][block.rule_set[row], channel]
@@ -197,6 +209,8 @@ def _ask_consent(
         fails = revoked | (granted == NEVER)
         if p.get("scope_line") == "wireless":
             fails &= block.point_word("kind", found.point)[source] != "landline"
+        if p.get("precondition"):
+            fails |= first_notice(block, p["precondition"], 0)[row] > block.window.begin_us
     bits[word, asked & fails] |= bit
 
 

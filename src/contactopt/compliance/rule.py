@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-__all__ = ["Rule", "within"]
+__all__ = ["EVERYWHERE", "Reach", "Rule", "within"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Part of a portfolio that a rule is limited to; an empty part is the whole.
+
+    Parameters
+    ----------
+    creditors, books : tuple of str
+        As they stand in debts.
+    channels : tuple of str
+        Names of the strategy's channels, or rule words.
+    """
+
+    creditors: tuple[str, ...] = ()
+    books: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    def holds(self, creditor: str | None, book: str | None, *, unknown: bool) -> bool:
+        """Return whether a debt lies inside; what is not known counts as ``unknown`` says."""
+        for part, value in ((self.creditors, creditor), (self.books, book)):
+            if part and not (unknown if value is None else value in part):
+                return False
+        return True
+
+    def speaks(self, name: str, words: Collection[str]) -> bool:
+        """Return whether a channel with these rule words lies inside."""
+        return (
+            not self.channels or name in self.channels or not set(words).isdisjoint(self.channels)
+        )
+
+
+EVERYWHERE = Reach()
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +70,14 @@ class Rule:
         Name of the pack it came from.
     always : bool
         True for packs of ours that bind in every profile.
+    reach : Reach
+        Creditors, books and channels it is limited to.
+    spared : tuple of Reach
+        Where an approved override takes its place.
+    approved_by : str or None
+        Who approved an override that is laxer than the rule.
+    order : int
+        Position among all rules read; the first that denies is named as the deciding one.
     """
 
     id: str
@@ -59,19 +101,44 @@ class Rule:
     exceptions: tuple[dict[str, Any], ...] = field(default=())
     pack: str = ""
     always: bool = False
+    reach: Reach = EVERYWHERE
+    spared: tuple[Reach, ...] = ()
+    approved_by: str | None = None
+    order: int = 0
 
     def effective_on(self, day: date) -> bool:
         """Return whether the rule is law on a local date."""
         after_start = self.effective_from is None or self.effective_from <= day
         return after_start and (self.effective_to is None or day <= self.effective_to)
 
-    def reaches(self, words: frozenset[str]) -> bool:
+    def reaches(self, words: Collection[str]) -> bool:
         """Return whether a channel with these rule words is meant."""
-        return "*" in self.channels or not words.isdisjoint(self.channels)
+        return "*" in self.channels or not set(words).isdisjoint(self.channels)
+
+    def speaks(
+        self, name: str, words: Collection[str], creditor: str | None, book: str | None
+    ) -> bool:
+        """Return whether a contact by a channel about a debt is meant, overrides included."""
+        if not self.reaches(words) or not self.reach.speaks(name, words):
+            return False
+        if not self.reach.holds(creditor, book, unknown=True):
+            return False
+        if "letter" in self.relaxed_by and set(words) == {"letter"}:
+            return False  # letters are outside the cap
+        return not any(
+            s.speaks(name, words) and s.holds(creditor, book, unknown=False) for s in self.spared
+        )
+
+    @property
+    def relaxed_by(self) -> frozenset[str]:
+        """Names of circumstances in which the rule does not deny the contact itself."""
+        named = [str(e.get("when")) for e in self.exceptions]
+        named += (self.parameters.get("count") or {}).get("exclude_flags", [])
+        return frozenset(named)
 
     def card(self) -> dict[str, Any]:
         """Return what a denial shows: id, summary, kind, source and how sure it is."""
-        return {
+        card = {
             "id": self.id,
             "kind": self.kind,
             "jurisdiction": self.jurisdiction,
@@ -83,6 +150,9 @@ class Rule:
             "strength": self.strength,
             "pack": self.pack,
         }
+        if self.approved_by:
+            card["approved_by"] = self.approved_by
+        return card
 
 
 def within(jurisdiction: str, region: str) -> bool:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from contactopt.compliance.data_tables import shipped_packs, table, table_text
-from contactopt.compliance.pack_check import check_pack
+from contactopt.compliance.data_tables import table, table_text
+from contactopt.compliance.overrides import with_overrides
+from contactopt.compliance.reading import in_profile, pack_texts, read_packs, rules_of
 from contactopt.compliance.rule import Rule, within
 from contactopt.config import RulesConfig
 from contactopt.errors import RulePackError
@@ -24,10 +22,9 @@ from contactopt.journal.local_time import DAY_US, to_us
 
 __all__ = ["RuleBook"]
 
-#: packs of ours that are never named as a jurisdiction's pack
-_OURS = ("cautious", "house")
 #: local dates and the plan's 24 hours reach at most this far from the UTC date of as_of
 _DATE_REACH = timedelta(days=3)
+_CONFIDENCES = {"legal_text": 1, "summary": 2, "memory": 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +34,8 @@ class RuleBook:
     Parameters
     ----------
     rules : tuple of Rule
-        Sorted by id; those of the profile whose effective dates touch the days around as_of.
+        Sorted by id and start; those of the profile whose effective dates touch the days around
+        as_of.
     jurisdictions : tuple of str
         Codes that have a pack.
     profile, fallback, guard_minutes
@@ -48,11 +46,22 @@ class RuleBook:
         Head of each loaded pack (name, version, date of research, disclaimer).
     calendars : dict
         Custom holiday dates of the packs.
+    zones : dict
+        Time zones of jurisdictions that a pack names.
+    proposed : tuple of Rule
+        Rules that do not bind but are drafted or scheduled: they only deny in `with_proposed`.
+    excluded : tuple of str
+        Ids of rules left out by ``min_confidence``.
+
+    Notes
+    -----
+    `load` reads the packs from disk each time: a changed pack of the user's binds from the next
+    load on, without a restart, and shows in ``version``.
 
     Examples
     --------
     >>> book = RuleBook.load(RulesConfig(), "2026-06-02T12:00Z")
-    >>> book.covers("US-NY"), book.covers("MX")
+    >>> book.covers("US-NY"), book.covers("FR")
     (True, False)
     >>> [r.id for r in book.rules if r.kind == "one_channel"]
     ['co.l2300.one_channel_week']
@@ -68,9 +77,18 @@ class RuleBook:
     calendars: dict[str, tuple[str, ...]]
     #: instant the rules were chosen for, microseconds UTC; None: rules of all times
     as_of_us: int | None = None
+    zones: Mapping[str, tuple[str, ...]] | None = None
+    proposed: tuple[Rule, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, config: RulesConfig | None = None, as_of: Any = None) -> RuleBook:
+    def load(
+        cls,
+        config: RulesConfig | None = None,
+        as_of: Any = None,
+        *,
+        purposes: Iterable[str] = ("collection",),
+    ) -> RuleBook:
         """Read and check the packs.
 
         Parameters
@@ -79,20 +97,37 @@ class RuleBook:
             ``packs`` holds names of shipped packs, paths of JSON or YAML packs, or ``auto``.
         as_of : Timestamp, str with a zone, or int microseconds
             Rules of other times are left out; None keeps all.
+        purposes : iterable of str
+            What the contacts are for; a collection message that sells something is marketing too.
 
         Raises
         ------
         RulePackError
-            If a pack is missing, unreadable or faulty; all faults are named.
+            If a pack is missing, unreadable or faulty, or an override is; all faults are named.
         """
         config = config or RulesConfig.model_validate({})
-        texts = _texts_of(config.packs)
-        data = _read_all(texts)
-        rules = [rule for name, pack in data.items() for rule in _rules_of(name, pack)]
-        _no_id_twice(rules)
-        kept = [r for r in rules if _binds(r, config.profile) and _near(r, as_of)]
+        texts = pack_texts(config.packs)
+        data = read_packs(texts)
+        every = with_overrides(rules_of(data), config.overrides)
+        for rule_id in config.adopt:
+            if not any(r.id == rule_id and r.status == "proposed" for r in every):
+                raise RulePackError(
+                    f"adopt: no proposed rule {rule_id!r} is loaded",
+                    hint="`contactopt rules list --proposed` shows them",
+                )
+        kept, excluded = [], []
+        for rule in every:
+            if set(purposes).isdisjoint(rule.purposes):
+                continue
+            if _surely(rule) > _CONFIDENCES[config.min_confidence]:
+                excluded.append(rule.id)
+                continue
+            adopted = rule.id in config.adopt
+            rule = replace(rule, status="in_force") if adopted else rule
+            kept.append(in_profile(rule, config.profile))
+        binding = [r for r in kept if _binds(r, config.profile) and _near(r, as_of)]
         return cls(
-            rules=tuple(sorted(kept, key=lambda r: r.id)),
+            rules=_sorted(binding),
             jurisdictions=tuple(
                 sorted({j for p in data.values() for j in p["jurisdictions"] if j != "*"})
             ),
@@ -102,10 +137,27 @@ class RuleBook:
             version=_version(texts, config),
             packs=tuple({k: v for k, v in p.items() if k != "rules"} for p in data.values()),
             calendars={
-                k: tuple(v) for p in data.values() for k, v in (p.get("calendars") or {}).items()
+                k: tuple(map(str, v))
+                for p in data.values()
+                for k, v in (p.get("calendars") or {}).items()
             },
             as_of_us=None if as_of is None else to_us(as_of),
+            zones={k: tuple(v) for p in data.values() for k, v in (p.get("zones") or {}).items()},
+            proposed=_sorted([r for r in kept if _to_come(r, config.profile, as_of)]),
+            excluded=tuple(sorted(set(excluded))),
         )
+
+    def with_proposed(self) -> RuleBook:
+        """Return the book in which drafted and scheduled rules deny too, as if in force today.
+
+        For comparison only (see `diff`): no plan is made from it unless the strategy adopts them.
+        """
+        coming = [
+            replace(r, status="in_force", effective_from=None, effective_to=None)
+            for r in self.proposed
+        ]
+        version = hashlib.sha256(f"{self.version}+proposed".encode()).hexdigest()
+        return replace(self, rules=_sorted([*self.rules, *coming]), version=version, proposed=())
 
     def require(self, as_of_us: int) -> None:
         """Refuse to judge a time whose rules may have been left out when the packs were read.
@@ -127,8 +179,13 @@ class RuleBook:
             within(jurisdiction, code) for code in self.jurisdictions
         )
 
+    def named(self, part: str) -> frozenset[str]:
+        """Return the ``creditors`` or ``books`` that some rule is limited to."""
+        reaches = [x for r in self.rules for x in (r.reach, *r.spared)]
+        return frozenset(name for x in reaches for name in getattr(x, part))
+
     def rule(self, rule_id: str) -> Rule:
-        """Return a rule by id; raises `KeyError` for an id that is not loaded."""
+        """Return a rule by id (of several texts the latest); `KeyError` where none is loaded."""
         return self._by_id[rule_id]
 
     @cached_property
@@ -143,7 +200,7 @@ class RuleBook:
 
     @property
     def duties(self) -> tuple[str, ...]:
-        """Ids of suppression rules whose flag no table can set: duties for people."""
+        """Ids of rules that no machine can test (content, conduct): duties for people."""
         return tuple(i for i, why in self.unchecked if why.startswith("duty"))
 
     def summary(self) -> str:
@@ -158,10 +215,13 @@ class RuleBook:
             )
             if pack.get("note"):
                 lines.append(f"    {pack['note']}")
-        if "US" in self.jurisdictions and not any(j.startswith("US-") for j in self.jurisdictions):
+        if self.excluded:
             lines.append(
-                "  no pack of a US state is loaded: customers there get federal rules only"
+                f"  left out by min_confidence ({len(self.excluded)}): {', '.join(self.excluded)}"
             )
+        if self.proposed:
+            names = ", ".join(r.id for r in self.proposed)
+            lines.append(f"  proposed or to come, not binding ({len(self.proposed)}): {names}")
         lines.append("  Not legal advice: counsel must review every rule before use.")
         if self.unchecked:
             lines.append(f"  not checked ({len(self.unchecked)}):")
@@ -173,94 +233,27 @@ class RuleBook:
         return [self.rule(i).card() for i in rule_ids]
 
 
-# ---- reading -------------------------------------------------------------------------------------
+# ---- choosing ------------------------------------------------------------------------------------
 
 
-def _texts_of(names: Iterable[str]) -> dict[str, str]:
-    shipped = shipped_packs()
-    texts: dict[str, str] = {}
-    for name in names:
-        if name == "auto":
-            texts.update({k: v for k, v in shipped.items() if k not in _OURS})
-        elif name in shipped:
-            texts[name] = shipped[name]
-        else:
-            path = Path(name)
-            if not path.is_file():
-                raise RulePackError(
-                    f"no rule pack {name!r}",
-                    hint=f"shipped: {', '.join(shipped)}; or give the path of a JSON or YAML file",
-                )
-            texts[path.name] = path.read_text("utf-8")
-    return {**texts, **{name: shipped[name] for name in _OURS}}
+def _sorted(rules: list[Rule]) -> tuple[Rule, ...]:
+    return tuple(sorted(rules, key=lambda r: (r.id, r.effective_from or date.min)))
 
 
-def _read_all(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
-    data: dict[str, dict[str, Any]] = {}
-    faults = []
-    for name, text in texts.items():
-        try:
-            data[name] = (
-                yaml.safe_load(text) if name.endswith((".yaml", ".yml")) else json.loads(text)
-            )
-        except (ValueError, yaml.YAMLError) as error:
-            faults.append(f"{name}: not readable: {error}")
-            continue
-        faults += [f"{name}: {fault}" for fault in check_pack(data[name])]
-    if faults:
-        raise RulePackError(
-            f"{len(faults)} fault(s) in rule packs\n  " + "\n  ".join(faults),
-            hint="a shipped pack in contactopt/compliance/packs shows the form",
-        )
-    return data
+def _surely(rule: Rule) -> int:
+    """Rank of what a rule rests on; our own and the user's are known."""
+    known = table("kinds")["confidences"]
+    return known.index(rule.confidence) + 1 if rule.confidence in known else 0
 
 
-def _rules_of(name: str, pack: dict[str, Any]) -> list[Rule]:
-    return [
-        _rule_of(pack, r)
-        for r in pack["rules"]
-        if "collection" in r.get("purposes", ["collection"])
-    ]
-
-
-def _rule_of(pack: dict[str, Any], r: dict[str, Any]) -> Rule:
-    return Rule(
-        id=r["id"],
-        jurisdiction=r["jurisdiction"],
-        locality=r.get("locality"),
-        kind=r["kind"],
-        applies_to=tuple(r["applies_to"]),
-        channels=tuple(r["channels"]),
-        parameters=dict(r["parameters"]),
-        strength=r["strength"],
-        status=r["status"],
-        scope=r["scope"],
-        effective_from=_date(r["effective_from"]),
-        effective_to=_date(r["effective_to"]),
-        citation=r["citation"],
-        confidence=r["confidence"],
-        summary=r.get("summary") or "",
-        note=r.get("note") or "",
-        source_url=r.get("source_url"),
-        purposes=tuple(r.get("purposes", ["collection"])),
-        exceptions=tuple(r.get("exceptions") or ()),
-        pack=pack["pack"],
-        always=pack.get("binds", "profile") == "always",
-    )
-
-
-def _date(value: Any) -> date | None:
-    return None if value is None else date.fromisoformat(str(value))
-
-
-def _no_id_twice(rules: list[Rule]) -> None:
-    ids = [r.id for r in rules]
-    twice = sorted({i for i in ids if ids.count(i) > 1})
-    if twice:
-        raise RulePackError(
-            f"rule ids stand in two packs: {', '.join(twice[:5])}",
-            hint="give every rule of a pack of your own an id that starts with the pack's name",
-        )
+def _to_come(rule: Rule, profile: str, as_of: Any) -> bool:
+    if rule.always or rule.strength not in table("kinds")["strengths"][profile]:
+        return False
+    if rule.status == "proposed":
+        return True
+    starts = rule.effective_from
+    later = as_of is not None and starts is not None and starts > _today(as_of) + _DATE_REACH
+    return later
 
 
 def _binds(rule: Rule, profile: str) -> bool:
@@ -276,22 +269,28 @@ def _binds(rule: Rule, profile: str) -> bool:
 def _near(rule: Rule, as_of: Any) -> bool:
     if as_of is None:
         return True
-    today = date(1970, 1, 1) + timedelta(days=to_us(as_of) // DAY_US)
+    today = _today(as_of)
     starts_late = rule.effective_from is not None and rule.effective_from > today + _DATE_REACH
     ended = rule.effective_to is not None and rule.effective_to < today - _DATE_REACH
     return not (starts_late or ended)
 
 
+def _today(as_of: Any) -> date:
+    return date(1970, 1, 1) + timedelta(days=to_us(as_of) // DAY_US)
+
+
 def _why_unchecked(rule: Rule) -> str | None:
     p = rule.parameters
-    if rule.kind == "disclosure":
-        return "content of the message is not checked"
+    if rule.kind == "disclosure" and "precondition" not in p:
+        return "duty: the content of the message is not checked"
     if rule.kind == "suppression" and p["flag"] not in table("flags")["flags"]:
         return f"duty: no table sets the flag {p['flag']}"
     if rule.kind == "frequency_cap" and (p["max"] is None or p["period"]["type"] == "none"):
-        return "the rule names no number"
+        return "duty: the rule names no number"
     if rule.kind == "consent" and "model" not in p:
         return "an exemption that is never used: no table records direct prior consent"
+    if rule.kind == "consent" and p["model"] in table("kinds")["consent_not_needed"]:
+        return "duty: a legal basis other than consent is not checked"
     untested = [k for k in table("kinds")[rule.kind]["untested"] if k in p]
     return f"tested but for: {', '.join(untested)}" if untested else None
 

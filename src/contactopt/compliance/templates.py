@@ -1,7 +1,9 @@
-"""Which message a contact would carry: the first that is approved, valid and fits."""
+"""Which message a contact would carry: the first that is approved, valid, fits and is not stale."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,52 +11,103 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance.block import Block
+from contactopt.compliance.block import NEVER, Block, RuleSet
+from contactopt.compliance.disclosures import carries, demanded
+from contactopt.compliance.fact_table import FactIndex, Facts, fact_arrays, joined
+from contactopt.compliance.orchestration.history import History, day_begins
 from contactopt.compliance.rule import within
 from contactopt.config import TemplateConfig
 from contactopt.journal.local_time import local_day
 
-__all__ = ["NOT_NEEDED", "choose_templates"]
+__all__ = ["DISCLOSES_TOO_LITTLE", "NONE_FITS", "NOT_NEEDED", "Templates", "choose_templates"]
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 #: the channel has no template in the strategy, so it needs none
 NOT_NEEDED = -1
 NONE_FITS = -2
+#: templates fit but for the disclosures that the law of the place demands
+DISCLOSES_TOO_LITTLE = -3
 
 
-def choose_templates(block: Block) -> Ints:
-    """Return the template of every (row, channel): index, `NOT_NEEDED`, or -2 where none fits.
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """The template of every (row, channel).
+
+    Parameters
+    ----------
+    chosen : int64 array, shape (n_rows, channels)
+        Index into the strategy's templates, or one of the codes above.
+    resting : DataFrame
+        Facts: every template that fits went to the customer only lately.
+    """
+
+    chosen: Ints
+    resting: Facts
+
+
+def choose_templates(
+    block: Block,
+    index: FactIndex,
+    history: History,
+    limits: Sequence[tuple[Bools, frozenset[str]]] = (),
+) -> Templates:
+    """Choose the template of every row and channel.
 
     A template must be approved, valid on every local date that the window touches, and fit
-    stage, book, the customer's language and one candidate jurisdiction, where it names them. A
-    customer whose language is not known takes any language; an unknown stage or book fits only
-    templates that name none.
+    stage, book, the customer's language and one candidate jurisdiction, where it names them; it
+    must carry the disclosures that the rules binding the row demand in that channel. A customer
+    whose language is not known takes any language; an unknown stage or book fits only templates
+    that name none. One that went to the customer within `template_rest_days` gives way to the
+    next one that fits.
+
+    Parameters
+    ----------
+    limits : sequence of (bool array (n_rows,), set of template ids)
+        Rows in a protected state, and what may go to them.
     """
-    shape = (block.n_rows, len(block.channels))
+    names = block.channels
     templates = block.config.templates
-    needs = [
-        c for c, name in enumerate(block.channels) if any(t.channel == name for t in templates)
-    ]
-    chosen = np.full(shape, NOT_NEEDED, dtype=np.int64)
-    if not needs or block.n_rows == 0:
-        return chosen
-    debts = block.view.debts
-    language = _padded(block, None, block.view.customers.get("language"))
+    needs = [c for c, name in enumerate(names) if any(t.channel == name for t in templates)]
+    chosen = np.full((block.n_rows, len(names)), NOT_NEEDED, dtype=np.int64)
+    parts = []
+    if needs and block.n_rows:
+        code, distinct = _kinds(block, limits)
+        sent = _sent(block, history)
+        for c in needs:
+            fitting = [_fitting(block, c, kind, limits) for kind in distinct]
+            first = [found[0] if len(found) else why for found, why in fitting]
+            chosen[:, c] = np.array(first, dtype=np.int64)[code]
+            parts.append(_give_way(block, index, c, code, [f for f, _ in fitting], sent, chosen))
+            if block.planned is not None:
+                parts[-1] = _as_planned(block, index, c, code, fitting, sent, chosen)
+    return Templates(chosen, joined(parts))
+
+
+def _kinds(
+    block: Block, limits: Sequence[tuple[Bools, frozenset[str]]]
+) -> tuple[Ints, list[dict[Any, Any]]]:
+    """Rows that are alike to every template: their code, and each kind once."""
+    debts, view = block.view.debts, block.view
+    touches = view.touches
+    outbound = touches["direction"].astype(object).to_numpy() != "inbound"
+    spoken_to = np.zeros(block.n, dtype=bool)
+    spoken_to[touches["customer"].to_numpy(dtype=np.int64)[outbound]] = True
     kinds = pd.DataFrame(
         {
             "stage": _padded(block, debts["stage"], None),
             "book": _padded(block, debts["book"], None),
-            "language": language,
-            "ground": block.places.ground[block.customer],
+            "language": _padded(block, None, view.customers.get("language")),
+            "rules": block.rule_set,
             "zones": block.zone_set,
+            "first": ~spoken_to[block.customer],
+            "states": sum(rows.astype(np.int64) << i for i, (rows, _) in enumerate(limits))
+            if limits
+            else 0,
         }
     )
     code = kinds.groupby(list(kinds), dropna=False, sort=True, observed=True).ngroup().to_numpy()
-    distinct = kinds.loc[np.unique(code, return_index=True)[1]].to_dict("records")
-    for c in needs:
-        best = np.array([_first(block, c, kind) for kind in distinct], dtype=np.int64)
-        chosen[:, c] = best[code]
-    return chosen
+    return code, kinds.loc[np.unique(code, return_index=True)[1]].to_dict("records")
 
 
 def _padded(block: Block, of_debt: pd.Series | None, of_customer: pd.Series | None) -> Any:
@@ -67,23 +120,42 @@ def _padded(block: Block, of_debt: pd.Series | None, of_customer: pd.Series | No
     return out
 
 
-def _first(block: Block, channel: int, kind: dict[Any, Any]) -> int:
+def _fitting(
+    block: Block,
+    channel: int,
+    kind: dict[Any, Any],
+    limits: Sequence[tuple[Bools, frozenset[str]]],
+) -> tuple[Ints, int]:
+    """Templates that fit, in the file's order, and what to say where none does."""
     name = block.channels[channel]
-    days = _days(block, block.places.zone_sets[kind["zones"]])
+    days = window_dates(block, block.places.zone_sets[kind["zones"]])
+    own = block.rule_sets[kind["rules"]]
+    words = demanded(block, own, channel, days, first=bool(kind["first"]))
+    allowed = [some for i, (_, some) in enumerate(limits) if kind["states"] >> i & 1]
+    fits, why = [], NONE_FITS
     for i, template in enumerate(block.config.templates):
-        if template.channel == name and template.approved and _fits(block, template, kind, days):
-            return i
-    return NONE_FITS
+        if template.channel != name or not template.approved:
+            continue
+        if any(template.template_id not in some for some in allowed):
+            continue
+        if not _fits(own, template, kind, days):
+            continue
+        if carries(template, words):
+            fits.append(i)
+        else:
+            why = DISCLOSES_TOO_LITTLE
+    return np.array(fits, dtype=np.int64), why
 
 
-def _days(block: Block, zones: tuple[str, ...]) -> list[date]:
+def window_dates(block: Block, zones: tuple[str, ...]) -> list[date]:
+    """Return the first and the last local date that the window touches in any zone."""
     w = block.window
     ends = np.array([w.as_of_us, w.end_us - 1], dtype=np.int64)
     found = [int(d) for zone in zones or ("UTC",) for d in local_day(ends, zone)]
     return [date(1970, 1, 1) + timedelta(days=d) for d in (min(found), max(found))]
 
 
-def _fits(block: Block, t: TemplateConfig, kind: dict[Any, Any], days: list[date]) -> bool:
+def _fits(own: RuleSet, t: TemplateConfig, kind: dict[Any, Any], days: list[date]) -> bool:
     if t.valid_from is not None and days[0] < t.valid_from:
         return False
     if t.valid_to is not None and days[1] > t.valid_to:
@@ -92,9 +164,8 @@ def _fits(block: Block, t: TemplateConfig, kind: dict[Any, Any], days: list[date
         return False
     if t.books and kind["book"] not in t.books:
         return False
-    ground = block.places.grounds[kind["ground"]]
     if t.jurisdictions and not any(
-        within(j, own) for j in ground.jurisdictions for own in t.jurisdictions
+        within(j, ours) for j in own.ground.jurisdictions for ours in t.jurisdictions
     ):
         return False
     return _speaks(t.language, kind["language"])
@@ -106,3 +177,80 @@ def _speaks(template: str | None, customer: Any) -> bool:
         return True
     a, b = template.lower(), customer.lower()
     return a == b or b.startswith(f"{a}-") or a.startswith(f"{b}-")
+
+
+def _as_planned(
+    block: Block, index: FactIndex, channel: int, code: Ints, fitting: list[tuple[Ints, int]],
+    sent: pd.Series, chosen: Ints,
+) -> Facts:  # fmt: skip
+    """Judge the planned template of customers who have a plan by this channel."""
+    planned = block.planned
+    wanted = planned.by_channel(block, planned.template, NOT_NEEDED)[block.customer, channel]
+    rows = np.flatnonzero(wanted != NOT_NEEDED)
+    fits = np.zeros((len(fitting), len(block.config.templates) + 1), dtype=bool)
+    for k, (own, _) in enumerate(fitting):
+        fits[k, own] = True
+    known = np.maximum(wanted[rows], -1)  # one that the strategy does not have fits nobody
+    why = np.array([w for _, w in fitting], dtype=np.int64)[code[rows]]
+    chosen[rows, channel] = np.where(fits[code[rows], known], known, why)
+    key = block.customer[rows] * len(block.config.templates) + known
+    end = sent.reindex(key).fillna(NEVER).to_numpy(dtype=np.int64)
+    rests = end > block.window.begin_us
+    return fact_arrays(
+        int(rests.sum()), customer=block.customer[rows[rests]], row=rows[rests],
+        name=index.of("template:resting"), channels=np.uint64(1) << np.uint64(channel),
+        end=end[rests],
+    )  # fmt: skip
+
+
+# ---- the same words again ------------------------------------------------------------------------
+
+
+def _sent(block: Block, history: History) -> pd.Series:
+    """Until when a template rests for a customer: key customer x templates + template."""
+    rest, templates = block.config.orchestration.template_rest_days, block.config.templates
+    place = pd.Index([t.template_id for t in templates])
+    at = np.flatnonzero(history.attempt) if rest else np.empty(0, np.int64)
+    template = place.get_indexer(pd.Index(history.template[at], dtype=object))
+    at, template = at[template >= 0], template[template >= 0]
+    _, end = day_begins(block, history.customer[at], history.time[at], rest)
+    key = history.customer[at] * len(templates) + template
+    near = end > block.window.begin_us
+    return pd.Series(end[near]).groupby(key[near]).max()
+
+
+def _give_way(
+    block: Block, index: FactIndex, channel: int, code: Ints, fitting: list[Ints], sent: pd.Series,
+    chosen: Ints,
+) -> Facts:  # fmt: skip
+    """Choose the first template that does not rest; where all do, the first that is free again."""
+    n = len(block.config.templates)
+    keys = sent.index.to_numpy(dtype=np.int64)
+    seen = np.zeros(block.n, dtype=bool)
+    seen[keys // n] = True
+    ends = sent.to_numpy(dtype=np.int64)
+    rows_seen = np.flatnonzero(seen[block.customer])
+    parts = [fact_arrays(0)]
+    for kind in np.unique(code[rows_seen]):
+        own = fitting[kind]
+        rows = rows_seen[code[rows_seen] == kind]
+        if len(own) == 0:
+            continue
+        asked = block.customer[rows][:, None] * n + own[None, :]
+        at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+        until = np.where(keys[at] == asked, ends[at], NEVER)
+        best = until.argmin(axis=1)  # a template that does not rest: the first of them
+        chosen[rows, channel] = own[best]
+        end = until[np.arange(len(rows)), best]
+        rests = end > block.window.begin_us
+        parts.append(
+            fact_arrays(
+                int(rests.sum()),
+                customer=block.customer[rows[rests]],
+                row=rows[rests],
+                name=index.of("template:resting"),
+                channels=np.uint64(1) << np.uint64(channel),
+                end=end[rests],
+            )
+        )
+    return joined(parts)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.compliance.block import INDEFINITE, Block
-from contactopt.compliance.calendars import holiday_days
+from contactopt.compliance.calendars import calendar_parts, holiday_days
 from contactopt.compliance.pack_check import DAYS, minutes_of
 from contactopt.compliance.rule import Rule
 from contactopt.contracts.scored_batch import NO_INSTANT
@@ -139,11 +139,8 @@ class Clock:
             return found
         years = (np.array([day.min(), day.max()]).astype("datetime64[D]")).astype("datetime64[Y]")
         first, last = (years.astype(np.int64) + 1970).tolist()
-        names = [calendar]
-        if "{jurisdiction}" in calendar:
-            names = [calendar.replace("{jurisdiction}", place) for place in places]
-        for name in names:
-            days = holiday_days(name, first, last, self.block.book.calendars.get(name))
+        for name, custom in calendar_parts(calendar, places, self.block.book.calendars):
+            days = holiday_days(name, first, last, custom)
             if days is None:
                 self.unknown_calendars.add(name)
                 return np.ones(len(day), dtype=bool)
@@ -192,6 +189,11 @@ class Clock:
         closed = np.zeros((b.n_words, *shape), dtype=np.uint64)
         for k in range(len(zone_set)):
             zones = b.places.zone_sets[zone_set[k]]
+            if not zones and b.told is not None:  # wherever hours bind, nobody knows the hour
+                start[k], before[k] = b.window.begin_us, b.window.begin_us
+                for i in self.hours_rules(int(self.keys[2][k]), 0):
+                    word, bit = b.bit(i)
+                    closed[word, k] |= bit
             if not zones:
                 continue
             start[k] = b.window.starts(zones[0])
@@ -247,6 +249,8 @@ class Clock:
     def quarters(self) -> Ints:
         """The window's beginning and every quarter-hour in it."""
         w = self.block.window
+        if self.block.told is not None:  # one instant is asked about
+            return np.array([w.begin_us], dtype=np.int64)
         return _quarters(w.begin_us, w.end_us)
 
     # ---- the next open instant -------------------------------------------------------------------

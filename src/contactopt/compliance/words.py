@@ -12,16 +12,19 @@ from contactopt.compliance.data_tables import table
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import CHANNELS
 
-__all__ = ["channel_words", "code_words", "mask_of", "root_of", "touch_words"]
+__all__ = ["SAME_WORD", "channel_words", "code_words", "mask_of", "root_of", "touch_words"]
 
 Bits = npt.NDArray[np.uint64]
+
+#: before a name: it is a word of the rules already (test vectors speak in them)
+SAME_WORD = "="
 
 
 def root_of(name: str, config: StrategyConfig) -> str | None:
     """Return the contract's channel that a name follows, None where nobody knows it."""
     if name in config.channels:
         return config.channel_root(name)
-    return name if name in CHANNELS else None
+    return name if name in CHANNELS or name.startswith(SAME_WORD) else None
 
 
 def channel_words(name: str, config: StrategyConfig) -> frozenset[str]:
@@ -37,6 +40,8 @@ def channel_words(name: str, config: StrategyConfig) -> frozenset[str]:
     root = root_of(name, config)
     if root is None:  # a word nobody explained is taken for every channel
         return frozenset(words["rule_channels"])
+    if root.startswith(SAME_WORD):
+        return frozenset({root[1:]})
     own = list(words["channels"][root])
     if name in config.channels and config.channel(name).autodialed:
         own += [words["autodialed"][w] for w in own if w in words["autodialed"]]
@@ -46,6 +51,8 @@ def channel_words(name: str, config: StrategyConfig) -> frozenset[str]:
 def base_word(name: str, config: StrategyConfig) -> str | None:
     """Return the word that says which medium a channel is; None where unknown or no medium."""
     root = root_of(name, config)
+    if root and root.startswith(SAME_WORD):
+        return table("words")["media"].get(root[1:], root[1:])
     own = table("words")["channels"].get(root, []) if root else []
     return own[0] if own else None
 
@@ -61,6 +68,9 @@ def mask_of(words: Iterable[str], name: str) -> np.uint64:
 
 def code_words(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return codes of a column of words (-1: null) and the words."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        used = column.cat
+        return used.codes.to_numpy(dtype=np.int64), [str(n) for n in used.categories]
     codes, names = pd.factorize(column.astype(object), sort=True)
     return codes.astype(np.int64), [str(n) for n in names]
 
@@ -105,10 +115,13 @@ def _medium(name: str, config: StrategyConfig, media: dict[str, int]) -> int:
 
 
 def _outcome_bits(outcome: str) -> np.uint64:
+    if outcome.startswith(SAME_WORD):
+        return mask_of([outcome[1:]], "rule_outcomes")
     word = table("words")["outcomes"].get(outcome)
     return np.uint64(0) if word is None else mask_of([word], "rule_outcomes")
 
 
 def _extra_bits(name: str, config: StrategyConfig) -> np.uint64:
-    word = table("words")["outcome_of_channel"].get(root_of(name, config) or "")
+    root = (root_of(name, config) or "").removeprefix(SAME_WORD)
+    word = table("words")["outcome_of_channel"].get(root)
     return np.uint64(0) if word is None else mask_of([word], "rule_outcomes")

@@ -12,6 +12,8 @@ from contactopt.config.sections import (
     RulesConfig,
     TemplateConfig,
     TrackingConfig,
+    TreatmentConfig,
+    TreatmentsConfig,
 )
 from contactopt.config.strategy_file import StrategyConfig, example_strategy_text
 
@@ -27,6 +29,8 @@ __all__ = [
     "StrategyConfig",
     "TemplateConfig",
     "TrackingConfig",
+    "TreatmentConfig",
+    "TreatmentsConfig",
     "example_mapping_text",
     "example_strategy_text",
 ]

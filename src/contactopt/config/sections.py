@@ -7,7 +7,7 @@ clock hours unless a name says otherwise.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -104,6 +104,30 @@ assert OfferConfig.model_fields["kind"].annotation.__args__ == OFFER_KINDS  # ty
 assert OfferConfig.model_fields["frequency"].annotation.__args__ == FREQUENCIES  # type: ignore[union-attr]  # one vocabulary
 
 
+class OverrideConfig(Section):
+    """One change to the rules, or one rule of the user's own, for all or for part of the debts.
+
+    With ``rule`` it changes parameters of that rule, with ``kind`` and ``id`` it adds one. What is
+    not provably stricter than the rule must name who approved it.
+    """
+
+    rule: str | None = None
+    id: str | None = None
+    kind: str | None = None
+    #: merged into the parameters of ``rule``, or all parameters of the new rule
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    #: parts it is limited to; an empty list is the whole
+    creditors: tuple[str, ...] = ()
+    books: tuple[str, ...] = ()
+    #: channels of the strategy, or words of the rules
+    channels: tuple[str, ...] = ()
+    jurisdiction: str = "*"
+    #: True: ``rule`` does not bind there at all
+    disable: bool = False
+    approved_by: str | None = Field(default=None, min_length=1)
+    summary: str = ""
+
+
 class RulesConfig(Section):
     """Which law is asked, how strictly, and what happens where no pack exists."""
 
@@ -113,15 +137,89 @@ class RulesConfig(Section):
     #: a jurisdiction without a pack: refuse its customers, or treat them by the pack `cautious`
     fallback: Literal["refuse", "cautious"] = "refuse"
     guard_minutes: int = Field(default=5, ge=0, le=60)
+    #: rules less surely known do not bind: legal_text, summary, memory (all)
+    min_confidence: Literal["legal_text", "summary", "memory"] = "memory"
+    #: ids of proposed rules that shall deny as if they were law
+    adopt: tuple[str, ...] = ()
+    overrides: tuple[OverrideConfig, ...] = ()
+
+
+class TreatmentConfig(Section):
+    """What may still be done for customers in a protected state; nothing, unless named."""
+
+    #: channels of the strategy that stay open
+    channels: tuple[str, ...] = ()
+    #: where such a channel has templates, only these may go; an empty list: any that fits
+    templates: tuple[str, ...] = ()
+
+
+class TreatmentsConfig(Section):
+    """Allowed treatments by state of the customer."""
+
+    hardship: TreatmentConfig = TreatmentConfig()
+    vulnerable: TreatmentConfig = TreatmentConfig()
+    #: an arrangement is kept, or the latest snapshot says `in_plan`
+    in_plan: TreatmentConfig = TreatmentConfig()
+
+
+Days = Annotated[int, Field(ge=0, le=365)]
 
 
 class OrchestrationConfig(Section):
-    """How channels take turns; these become parameters of the rule pack `house`."""
+    """How channels take turns; these become parameters of the rule pack `house`.
 
+    Days are the customer's local civil days. The defaults protect the customer where that costs
+    little value, and leave what decides between channels (one active channel, bot before agent,
+    fallback chains) to the strategy, because it depends on the channels that a user has.
+    """
+
+    #: silence until the due day of a promise, or of an instalment, and these days are over
     promise_grace_days: int = Field(default=3, ge=0, le=60)
+    #: silence after an outcome that promises or claims payment while no row of it is on record
+    outcome_silence_days: Days = 7
+    #: days after an outcome `callback` without a hold on which only calls by agents may follow
+    callback_days: Days = 2
+    #: one outbound attempt per local day, over all channels, debts, vendors and open plans
+    one_attempt_per_day: bool = True
+    #: an agent may follow on the day on which the bot failed (nobody reached, nothing said)
+    agent_after_failed_bot: bool = True
+    #: nothing more on a day with a conversation or a reply
+    quiet_after_contact: bool = True
+    #: the channel of the latest attempt keeps the customer; others wait
     single_active_channel: bool = False
+    #: full days without an answer after which another channel may take over
     patience_days: int = Field(default=3, ge=0, le=60)
+    #: full days for which an answer keeps the customer with the active channel
+    answer_keeps_days: Days = 10
+    #: vendor that executes a channel, as in touches.vendor: then the vendor owns the customer, too
+    vendors: dict[str, str] = Field(default_factory=dict)
+    #: agents are denied until a bot failed, where a bot may be used at all
+    bot_before_agent: bool = False
+    #: channel -> channel that may only follow once the first one failed, e.g. {email: letter}
     fallback_chains: dict[str, str] = Field(default_factory=dict)
+    #: days for which a failure opens the channel that follows
+    failure_opens_days: Days = 30
+    #: so many attempts in a row without an answer or a payment ...
+    futility_attempts: int = Field(default=8, ge=0, le=100)
+    #: ... within so many days let the channel (or one contact point) rest ...
+    futility_days: int = Field(default=30, ge=1, le=365)
+    #: ... for so many days; 0 attempts or 0 days: never
+    futility_rest_days: Days = 14
+    #: the same template goes to a customer once in so many days; 0: as often as one likes
+    template_rest_days: Days = 3
+    treatments: TreatmentsConfig = TreatmentsConfig()
+
+    @classmethod
+    def law_only(cls) -> OrchestrationConfig:
+        """Return settings under which orchestration denies nothing but open promises and plans."""
+        return cls(
+            outcome_silence_days=0,
+            callback_days=0,
+            one_attempt_per_day=False,
+            quiet_after_contact=False,
+            futility_attempts=0,
+            template_rest_days=0,
+        )
 
 
 class ExplorationConfig(Section):

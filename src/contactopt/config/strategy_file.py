@@ -154,12 +154,33 @@ class StrategyConfig(Section):
             yield f"pool {name!r}", pool.serves.channels
         for t in self.templates:
             yield f"template {t.template_id!r}", (t.channel,)
+        turns = self.orchestration
+        for first, then in turns.fallback_chains.items():
+            yield "orchestration.fallback_chains", (first, then)
+        yield "orchestration.vendors", tuple(turns.vendors)
+        for state, allowed in turns.treatments:
+            yield f"orchestration.treatments.{state}", allowed.channels
 
     @model_validator(mode="after")
     def _zones_exist(self) -> StrategyConfig:
         for name, pool in self.pools.items():
             if pool.time_zone not in available_timezones():
                 raise ValueError(f"pool {name!r}: unknown time zone {pool.time_zone!r} (IANA name)")
+        return self
+
+    @model_validator(mode="after")
+    def _treatments_exist(self) -> StrategyConfig:
+        known = {t.template_id for t in self.templates}
+        for state, allowed in self.orchestration.treatments:
+            for name in allowed.templates:
+                if name not in known:
+                    raise ValueError(
+                        f"orchestration.treatments.{state} names unknown template "
+                        f"{name!r}{_meant(name, known)}"
+                    )
+        for first, then in self.orchestration.fallback_chains.items():
+            if first == then:
+                raise ValueError(f"orchestration.fallback_chains: {first!r} follows itself")
         return self
 
     @model_validator(mode="after")

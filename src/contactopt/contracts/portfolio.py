@@ -235,6 +235,10 @@ class Portfolio:
             {n: c[cut[n]] - start for n, c in self._loaded.owner.items()},
         )
 
+    def only(self, position: int) -> Portfolio:
+        """Return the portfolio of the customer at a position of ``customer_ids``, at once."""
+        return self._slice(position, position + 1)
+
     def subset(self, customer_ids: Iterable[object]) -> Portfolio:
         """Return the portfolio of some customers.
 

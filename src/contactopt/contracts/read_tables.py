@@ -20,7 +20,7 @@ from contactopt.contracts.cast import STRING, cast_column, empty_column, says_no
 from contactopt.contracts.faults import FaultLog
 from contactopt.contracts.tables import TABLES, ColumnSpec, TableSpec
 
-__all__ = ["RawTables", "read_tables"]
+__all__ = ["RawTables", "read_one", "read_tables"]
 
 _CHECKS = {
     "not_nullable": "is null",
@@ -79,7 +79,7 @@ def read_tables(
     for name, spec in bar:
         frame = frames.get(name)
         if frame is not None:
-            _read_table(spec, frame.reset_index(drop=True), tables, extra_channels)
+            read_one(spec, frame.reset_index(drop=True), tables, extra_channels)
             del frame
             release_memory()
             continue
@@ -93,9 +93,10 @@ def _empty(spec: TableSpec) -> pd.DataFrame:
     return pd.DataFrame({c.name: empty_column(c.kind, 0) for c in spec.columns.values()})
 
 
-def _read_table(
+def read_one(
     spec: TableSpec, raw: pd.DataFrame, tables: RawTables, extra_channels: tuple[str, ...]
 ) -> None:
+    """Read and check one table into ``tables``; ``raw`` has a plain index."""
     log = tables.log
     if raw.columns.duplicated().any():
         log.table(spec.name, "column stands twice")

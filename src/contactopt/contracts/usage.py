@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from contactopt.contracts.tables import TABLES
+from contactopt.contracts.vocabulary import CHANNELS
 
 __all__ = ["CAPACITY_READERS", "KEYS", "READERS", "UNUSED_WORDS", "not_used_yet", "readers"]
 
@@ -64,10 +65,10 @@ READERS: dict[str, dict[str, str | None]] = {
     "debt_parties": {
         "debt_id": KEYS,
         "customer_id": KEYS,
-        "role": None,
-        "valid_from": None,
-        "valid_to": None,
-        "recorded_at": None,
+        "role": "compliance: suppression",
+        "valid_from": "compliance: suppression",
+        "valid_to": "compliance: suppression",
+        "recorded_at": _KNOWN,
     },
     "contact_points": {
         "contact_point_id": KEYS,
@@ -107,10 +108,10 @@ READERS: dict[str, dict[str, str | None]] = {
         "notice_id": KEYS,
         "customer_id": KEYS,
         "debt_id": KEYS,
-        "kind": None,
-        "sent_at": None,
-        "channel": None,
-        "recorded_at": None,
+        "kind": "compliance: notice first",
+        "sent_at": "compliance: notice first",
+        "channel": "compliance: notice first",
+        "recorded_at": _KNOWN,
     },
     "touches": {
         "touch_id": KEYS,
@@ -165,13 +166,13 @@ READERS: dict[str, dict[str, str | None]] = {
     "arrangements": {
         "arrangement_id": KEYS,
         "debt_id": KEYS,
-        "starts_at": None,
-        "frequency": None,
-        "instalment": None,
-        "n_instalments": None,
-        "ended_at": None,
+        "starts_at": "compliance: suppression",
+        "frequency": "compliance: suppression",
+        "instalment": "compliance: suppression",
+        "n_instalments": "compliance: suppression",
+        "ended_at": "compliance: suppression",
         "end_reason": None,
-        "recorded_at": None,
+        "recorded_at": _KNOWN,
     },
     "decisions": {
         "decision_id": KEYS,
@@ -210,6 +211,11 @@ CAPACITY_READERS: dict[str, str | None] = {
 UNUSED_WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     # an event that says nothing changes nothing
     ("touch_events", "event"): ("unknown",),
+    # no rule waits for these notices, and only a posted one is known to be on paper
+    ("notices", "kind"): ("validation", "assignment", "limitation", "other"),
+    ("notices", "channel"): tuple(c for c in CHANNELS if c != "letter"),
+    # who owes beside the main party neither forbids nor allows contact with it
+    ("debt_parties", "role"): ("co_obligor", "guarantor"),
 }
 
 

@@ -21,7 +21,7 @@ from contactopt.journal.columns import (
     words,
 )
 from contactopt.journal.kernels import sum_since
-from contactopt.journal.local_time import local_day
+from contactopt.journal.local_time import local_day, local_day_start
 from contactopt.journal.payments import PaymentLog
 
 __all__ = ["ARRANGEMENT_STATES", "arrangement_frame"]
@@ -44,6 +44,8 @@ def arrangement_frame(
     The first instalment is due on the starting day, the others one period apart; a day counts
     as due once it is over. ``state`` is `ended` when an end is known, `finished` when all
     instalments are paid, `behind` when less came than has fallen due, else `active`.
+    ``uncovered_due_us`` is the beginning of the due day of the first instalment that the money
+    received does not cover, `NO_INSTANT` where all are covered.
     """
     starts = instants(frame, "starts_at")
     debt = codes_of(frame, "debt_id", debts, "arrangements")
@@ -65,6 +67,7 @@ def arrangement_frame(
     due = n_due * instalment
     state = np.where(paid < due * (1 - 1e-9), 1, 0)
     state = np.where(paid >= count * instalment * (1 - 1e-9), 2, state)
+    uncovered = _due_day(starts, paid, instalment, count, zones[customer], frequency)
     reason = text(frame, "end_reason").take(rows).to_numpy(dtype=object)
     return pd.DataFrame(
         {
@@ -78,6 +81,7 @@ def arrangement_frame(
             "n_due": n_due,
             "amount_due": due,
             "paid": paid,
+            "uncovered_due_us": uncovered,
             "ended_us": np.where(over, ended, NO_INSTANT),
             "end_reason": np.where(over, reason, None),
             "state": coded(np.where(over, 3, state), ARRANGEMENT_STATES),
@@ -96,6 +100,27 @@ def _days_fallen_due(
     length = period[frequency.codes] if len(frequency) else np.empty(0, np.int64)
     whole = np.where(length > 0, days // np.maximum(length, 1), months)
     return np.where(days < 0, 0, whole + 1)
+
+
+def _due_day(
+    starts: Ints, paid: Any, instalment: Any, count: Any, zone: pd.Categorical,
+    frequency: pd.Categorical,
+) -> Ints:  # fmt: skip
+    """Return when the due day of the first instalment that is not covered begins."""
+    if len(starts) == 0:
+        return np.empty(0, dtype=np.int64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covered = np.floor(np.nan_to_num(paid / instalment, posinf=0.0) + 1e-9).astype(np.int64)
+    first = local_day(starts, zone)
+    period = np.array([_PERIOD_DAYS.get(str(w), 0) for w in frequency.categories] or [0])
+    length = period[frequency.codes]
+    a = first.astype("datetime64[D]")
+    month = a.astype("datetime64[M]") + covered
+    last = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
+    of_month = (a - a.astype("datetime64[M]")).astype(np.int64)
+    monthly = month.astype("datetime64[D]").astype(np.int64) + np.minimum(of_month, last - 1)
+    day = np.where(length > 0, first + covered * length, monthly)
+    return np.where(covered >= count, NO_INSTANT, local_day_start(day, zone))
 
 
 def _months_between(first: Ints, last: Ints) -> Ints:

@@ -51,13 +51,16 @@ def hold_frame(
     """Return the holds known at an instant, ended ones too, sorted by (customer, id).
 
     A hold is known from max(starts_at, recorded_at). One that is recorded by the instant and
-    begins within 48 hours of it is told as well: the day that is planned must respect it.
-    One that names somebody else's debt (of which the customer is a party) is told for all debts.
+    begins within 48 hours of it is told as well: the day that is planned must respect it. An
+    agreed callback is told from when it is recorded: until then nothing else may come. A hold
+    that names somebody else's debt (of which the customer is a party) is told for all debts.
     """
     starts = instants(frame, "starts_at")
     recorded = instants(frame, "recorded_at")
     known = known_at(frame, starts, delay_hours)
-    announced = (recorded != NO_INSTANT) & (recorded <= at_us) & (starts <= at_us + AHEAD_US)
+    soon = starts <= at_us + AHEAD_US
+    soon |= np.asarray(text(frame, "kind") == "callback_agreed", dtype=bool)
+    announced = (recorded != NO_INSTANT) & (recorded <= at_us) & soon
     customer = codes_of(frame, "customer_id", customers, "holds")
     rows = _sorted_rows((known <= at_us) | announced, customer, text(frame, "hold_id"))
     return pd.DataFrame(

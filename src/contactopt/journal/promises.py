@@ -150,6 +150,7 @@ def promise_frame(log: PromiseLog, at_us: int) -> pd.DataFrame:
             "promise_id": text(log.frame, "promise_id").take(rows).reset_index(drop=True),
             "customer": log.index.owner[where],
             "debt": log.debt[where],
+            "touch_id": text(log.frame, "touch_id").take(rows).reset_index(drop=True),
             "made_us": log.index.time[where],
             "due_us": log.due_us[where],
             "amount": log.amount[where],

@@ -27,6 +27,7 @@ from contactopt.journal.columns import (
 from contactopt.journal.event_index import EventIndex
 from contactopt.journal.kernels import (
     LADDER,
+    NEVER,
     dead_points,
     machine_only,
     outcome_timeline,
@@ -87,6 +88,8 @@ class TouchLog:
         Debts named by touches (position, debt code), sorted and distinct.
     by_point : EventIndex
         The same touches by contact point; ``rows`` are positions of ``index``.
+    own_known : int64 array
+        When the outcome on the touch's own row is known; never, where that says `unknown`.
     """
 
     index: EventIndex
@@ -105,6 +108,7 @@ class TouchLog:
     named_touch: Ints
     named_debt: Ints
     by_point: EventIndex
+    own_known: Ints
 
     # the index's arrays are the log's own time axis
     @property
@@ -184,6 +188,7 @@ class TouchLog:
                 known=index.known,
                 ids=np.arange(len(rows)),
             ),
+            own_known=np.where(own == OUTCOME_CODE["unknown"], NEVER, own_known),
         )
 
     def outcomes(self, positions: Ints, at_us: Ints) -> tuple[Ints, Ints]:
@@ -212,13 +217,19 @@ def _outcome_known(frame: pd.DataFrame, started: Ints, known: Ints, delay_hours:
 
     Rows without ``recorded_at`` arrive with the table's delay, and so do their outcomes.
     """
+    when = _when_settled(frame, started)
+    unrecorded = instants(frame, "recorded_at") == NO_INSTANT
+    return np.maximum(known, when + np.where(unrecorded, round(delay_hours * 3.6e9), 0))
+
+
+def _when_settled(frame: pd.DataFrame, started: Ints) -> Ints:
+    """Return when a touch's own outcome came about, recorded then or later."""
     seconds = np.nan_to_num(numbers(frame, "duration_s"))
     when = started + np.round(seconds * 1e6).astype(np.int64)
     for column in ("responded_at", "outcome_at"):
         given = instants(frame, column)
         when = np.where(given == NO_INSTANT, when, given)
-    unrecorded = instants(frame, "recorded_at") == NO_INSTANT
-    return np.maximum(known, when + np.where(unrecorded, round(delay_hours * 3.6e9), 0))
+    return when
 
 
 def _digital_events(
@@ -279,6 +290,7 @@ def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
             "known_us": log.index.known[where],
             "outcome": coded(outcome, v.OUTCOMES),
             "outcome_known_us": outcome_known,
+            "settled_us": _settled(log, where, at_us),
             "contact_point": log.point[where],
             "handled_by": log.handled_by[where],
             "vendor": words_of("vendor"),
@@ -294,6 +306,14 @@ def touch_frame(log: TouchLog, at_us: int) -> pd.DataFrame:
             "n_debts": counts[where],
         }
     )
+
+
+def _settled(log: TouchLog, where: Ints, at_us: int) -> Ints:
+    """Return when the touches' own outcomes came about; their start where that is not known."""
+    few = log.frame.reindex(columns=["duration_s", "responded_at", "outcome_at"])
+    few = few.iloc[log.index.rows[where]].reset_index(drop=True)
+    started = log.index.time[where]
+    return np.where(log.own_known[where] <= at_us, _when_settled(few, started), started)
 
 
 def _duration_known(log: TouchLog, where: Ints, at_us: int) -> npt.NDArray[np.float64]:

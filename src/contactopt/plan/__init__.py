@@ -5,6 +5,7 @@ from contactopt.plan.dispatch import read_dispatch
 from contactopt.plan.draw import DrawTree, draw
 from contactopt.plan.log_reader import DecisionLog, read_decisions
 from contactopt.plan.ranking import rank
+from contactopt.plan.rechecking import read_plan, recheck
 from contactopt.plan.replay_report import ReplayReport
 from contactopt.plan.why import Why
 
@@ -18,4 +19,6 @@ __all__ = [
     "rank",
     "read_decisions",
     "read_dispatch",
+    "read_plan",
+    "recheck",
 ]

@@ -21,6 +21,8 @@ from contactopt.plan.problem import Rows
 from contactopt.policy import ContactPolicy
 
 if TYPE_CHECKING:
+    from contactopt.config import StrategyConfig
+    from contactopt.contracts import Portfolio
     from contactopt.plan.batch_record import BatchFacts
     from contactopt.plan.plots import PlanPlots
 
@@ -228,6 +230,37 @@ class ContactPlan:
         row = decision_rows(self, at, at + 1).iloc[0]
         decision = {str(name): value for name, value in row.items()}
         return Why(decision, action_rows(self, at, at + 1), self.facts)
+
+    def recheck(
+        self, portfolio: Portfolio, as_of: Any, *, config: StrategyConfig | None = None
+    ) -> pd.DataFrame:
+        """Return the rows to withdraw by what is known just before dispatch, with rule ids.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+            As it stands now.
+        as_of : Timestamp or str with a zone
+            Now.
+        config : StrategyConfig, optional
+            Default: the strategy that made the scores.
+
+        Returns
+        -------
+        DataFrame
+            See `contactopt.plan.rechecking.recheck`. The plan itself is not changed.
+
+        Raises
+        ------
+        ContractError
+            If neither the batch nor the caller names a strategy.
+        ConfigError
+            If ``as_of`` lies before the plan.
+        """
+        from contactopt.plan.rechecking import from_meta, recheck
+
+        config = from_meta(self.batch.meta) if config is None else config
+        return recheck(self.to_frame(), portfolio, as_of, config=config)
 
     @overload
     def summary(self, by: None = None) -> dict[str, object]: ...

@@ -18,7 +18,7 @@ from contactopt.policy.batch_stack import BatchStack
 from contactopt.policy.scorer import score_block
 from contactopt.segments import StageSegments, customer_columns
 
-__all__ = ["score_portfolio"]
+__all__ = ["SHARED_POINT", "score_customer", "score_portfolio"]
 
 #: rule that keeps all but one of the customers who share a contact point out of a batch
 SHARED_POINT = "house.shared_point"
@@ -67,12 +67,40 @@ def score_portfolio(
         "portfolio_hash": portfolio.content_hash,
         "policy_version": policy_version,
         "config_hash": config.content_hash,
+        "strategy": config.to_mapping(),
         "rules_version": rules.version,
         "rules_notes": tuple(sorted(notes)),
         "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked),
         "rules": rule_texts(rules),
     }
     return replace(stack.batch(), meta=meta)
+
+
+def score_customer(
+    one: Portfolio,
+    *,
+    models: FittedModels,
+    rules: RuleBook,
+    config: StrategyConfig,
+    as_of: pd.Timestamp,
+    rests: bool,
+    policy_version: str,
+) -> ScoredBatch:
+    """Score the portfolio of one customer, as `score_portfolio` would among all.
+
+    Parameters
+    ----------
+    rests : bool
+        Whether the rotation of shared contact points leaves the customer out of this batch.
+    """
+    resting = pd.Series(one.customer_ids if rests else [], dtype="str")
+    scored, notes = _scored(one, models, rules, config, as_of, resting)
+    meta = {
+        "policy_version": policy_version,
+        "rules_version": rules.version,
+        "rules_notes": tuple(sorted(notes)),
+    }
+    return replace(scored, meta=meta)
 
 
 def _scored(

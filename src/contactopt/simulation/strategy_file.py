@@ -25,6 +25,8 @@ __all__ = ["capacity_table", "simulate", "strategy_mapping", "write_strategy"]
 #: channels a strategy plans in the world; the world itself also knows push, chat and visit
 _PLANNED = ("call_agent", "call_bot", "sms", "whatsapp", "email", "letter")
 _HANDLING_MINUTES = 6.0
+#: the world's messages say who writes, for whom, and how to make it stop
+_DISCLOSURES = ("opt_out", "mini_miranda", "identity", "agency")
 _POOL_ZONE = "America/New_York"
 #: pool -> (unit, channels it serves, contacts per customer and day)
 _POOLS: dict[str, tuple[str, tuple[str, ...], float]] = {
@@ -50,6 +52,7 @@ def strategy_mapping(preset: str | Preset = "mixed") -> dict[str, Any]:
             "template_id": template_name(code),
             "channel": TEMPLATE_CHANNELS[code // per_channel],
             "language": LANGUAGES[code % per_channel // 2],
+            "disclosures": list(_DISCLOSURES),
             "approved": True,
         }
         for code in range(len(TEMPLATE_CHANNELS) * per_channel)

@@ -15,11 +15,12 @@ from tqdm import tqdm
 from contactopt.bundle import content_hash, load_bundle, save_bundle
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
-from contactopt.errors import ConfigError
+from contactopt.contracts.checks import as_instant
+from contactopt.strategy.after_the_plan import AfterThePlan
 
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
-    from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
+    from contactopt.plan import ContactPlan
 
 __all__ = ["ContactStrategy"]
 
@@ -27,7 +28,7 @@ __all__ = ["ContactStrategy"]
 _BLOCK_CUSTOMERS = 10_000
 
 
-class ContactStrategy(BaseEstimator):
+class ContactStrategy(AfterThePlan, BaseEstimator):
     """Whom to contact, how and when: fit on a portfolio, score and rank any day after.
 
     Parameters
@@ -102,7 +103,7 @@ class ContactStrategy(BaseEstimator):
         from contactopt.policy import ContactPolicy
         from contactopt.segments import StageSegments, customer_columns
 
-        instant = _instant(as_of)
+        instant = as_instant(as_of)
         self._check(portfolio, instant)
         with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
             journal = open_journal(portfolio, self.config)
@@ -171,7 +172,7 @@ class ContactStrategy(BaseEstimator):
 
         if not hasattr(self, "models_"):
             raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
-        instant = _instant(as_of)
+        instant = as_instant(as_of)
         self._check(portfolio, instant)
         n_blocks = -(-max(portfolio.n_customers, 1) // _BLOCK_CUSTOMERS)
         with tqdm(total=n_blocks, desc="score", disable=not progress) as bar:
@@ -228,51 +229,6 @@ class ContactStrategy(BaseEstimator):
             batch_id=batch_id,
         )
 
-    def replay(
-        self,
-        log: DecisionLog | str | Path,
-        batch_id: str | None = None,
-        portfolio: Portfolio | None = None,
-    ) -> ReplayReport:
-        """Do a logged batch again from this bundle and the tables, and compare bit for bit.
-
-        Parameters
-        ----------
-        log : DecisionLog or path
-            As `contactopt.read_decisions` opens it.
-        batch_id : str, optional
-            The newest batch without it.
-        portfolio : Portfolio
-            The tables of that day, or the same tables grown since: what was known later changes
-            nothing, and customers who came later are left out.
-
-        Returns
-        -------
-        ReplayReport
-            Reasons, values, probabilities and the draw of every decision: how many were compared
-            and equal, and where the first differences lie. Versions that differ stand first.
-
-        Raises
-        ------
-        ConfigError
-            If the log holds no whole batch of that id, or no portfolio is given.
-        ContractError
-            If files of the batch are missing or damaged.
-        NotFittedError
-            If the strategy was never fitted.
-        """
-        from contactopt.plan import DecisionLog, read_decisions
-        from contactopt.plan.plan_replay import replay_with
-
-        if portfolio is None:
-            raise ConfigError(
-                "a replay from tables needs a portfolio",
-                hint="give portfolio=; `read_decisions(folder).replay()` needs the log alone",
-            )
-        opened = log if isinstance(log, DecisionLog) else read_decisions(log)
-        wanted = opened.batch_ids[-1] if batch_id is None else batch_id
-        return replay_with(self, opened, wanted, portfolio)
-
     def segment(
         self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, days: int = 30
     ) -> pd.DataFrame:
@@ -284,7 +240,7 @@ class ContactStrategy(BaseEstimator):
 
         if not hasattr(self, "segments_"):
             raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
-        instant = _instant(as_of)
+        instant = as_instant(as_of)
         self._check(portfolio, instant)
         return segment_portfolio(
             portfolio, self.segments_, config=self.config, as_of=instant, days=days
@@ -355,20 +311,6 @@ class ContactStrategy(BaseEstimator):
 
     def _seed(self, random_state: int | None) -> int:
         return self.config.random_state if random_state is None else int(random_state)
-
-
-def _instant(as_of: str | pd.Timestamp) -> pd.Timestamp:
-    """Read an instant; the library never guesses a zone nor reads a clock."""
-    try:
-        instant = pd.Timestamp(as_of)
-    except (ValueError, TypeError):
-        instant = pd.NaT
-    if not isinstance(instant, pd.Timestamp) or instant.tzinfo is None:
-        raise ConfigError(
-            "as_of is not an instant with a time zone",
-            hint='write for example as_of="2026-06-02T12:00Z"',
-        )
-    return instant.tz_convert("UTC").as_unit("us")
 
 
 def _tick(bar: Any) -> Callable[[str], None]:

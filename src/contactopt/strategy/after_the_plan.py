@@ -1,0 +1,162 @@
+"""What a fitted strategy does once plans are out: score anew on an event, recheck, replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+from contactopt.config import StrategyConfig
+from contactopt.contracts import Portfolio, ScoredBatch
+from contactopt.contracts.checks import as_instant
+from contactopt.errors import ConfigError
+
+if TYPE_CHECKING:
+    from contactopt.models.fitting import FittedModels
+    from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
+
+__all__ = ["AfterThePlan"]
+
+
+class AfterThePlan:
+    """Verbs of `ContactStrategy` between one plan and the next."""
+
+    config: StrategyConfig
+    models_: FittedModels
+    version: str
+    rank: Any
+    _check: Any
+    _rules: Any
+    _seed: Any
+
+    def on_event(
+        self,
+        portfolio: Portfolio | Mapping[str, Any],
+        events: Mapping[str, Any],
+        *,
+        as_of: str | pd.Timestamp,
+        customer_id: object = None,
+        random_state: int | None = None,
+    ) -> ScoredBatch:
+        """Score one customer anew at once, because something happened.
+
+        Parameters
+        ----------
+        portfolio : Portfolio or mapping of str to frame
+            The portfolio, or the tables of one customer (checked anew, slowly); never changed.
+        events : mapping of str to frame or list of dict
+            Contract table to new rows; a row with a key that is there replaces it.
+        as_of : Timestamp or str with a zone
+            Now; rows that become known later have no effect.
+        customer_id, random_state : optional
+            Default: whom the rows name, by customer, debt or touch; the seed as in `score`.
+
+        Returns
+        -------
+        ScoredBatch
+            Of this customer: the same mask, reasons and values as `score` of the portfolio with
+            the new rows. ``contactopt.rank(batch, policy=strategy.policy_)`` draws from it; the
+            capacities of the running batch are not solved anew.
+
+        Raises
+        ------
+        ContractError
+            A row is faulty or does not lead to exactly one customer. Others as in `score`.
+        """
+        from contactopt.policy.inbound import score_after_event
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = as_instant(as_of)
+        if not isinstance(portfolio, Portfolio):
+            portfolio = Portfolio.from_frames(portfolio, extra_channels=self.config.channels)
+        self._check(portfolio, instant)
+        return score_after_event(
+            portfolio,
+            events,
+            models=self.models_,
+            rules=self._rules(instant),
+            config=self.config,
+            as_of=instant,
+            random_state=self._seed(random_state),
+            policy_version=self.version,
+            customer_id=customer_id,
+        )
+
+    def recheck(
+        self, plan: ContactPlan | str | Path, portfolio: Portfolio, *, as_of: str | pd.Timestamp
+    ) -> pd.DataFrame:
+        """Return the contacts not yet started to withdraw by what is known before dispatch.
+
+        Parameters
+        ----------
+        plan : ContactPlan or path
+            A plan, or the folder that it was written to.
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+            Now.
+
+        Returns
+        -------
+        DataFrame
+            Contacts to withdraw with the rules against them, see `contactopt.plan.recheck`.
+
+        Raises
+        ------
+        StalenessError, ConfigError
+            Tables too old to judge by (then nothing should go out); no plan, or one made later.
+        """
+        from contactopt.plan import read_plan, recheck
+
+        instant = as_instant(as_of)
+        self._check(portfolio, instant)
+        rows = read_plan(plan)[0] if isinstance(plan, str | Path) else plan.to_frame()
+        return recheck(rows, portfolio, instant, config=self.config, rules=self._rules(instant))
+
+    def replay(
+        self,
+        log: DecisionLog | str | Path,
+        batch_id: str | None = None,
+        portfolio: Portfolio | None = None,
+    ) -> ReplayReport:
+        """Do a logged batch again from this bundle and the tables, and compare bit for bit.
+
+        Parameters
+        ----------
+        log : DecisionLog or path
+            As `contactopt.read_decisions` opens it.
+        batch_id : str, optional
+            The newest batch without it.
+        portfolio : Portfolio
+            The tables of that day, or the same tables grown since: what was known later changes
+            nothing, and customers who came later are left out.
+
+        Returns
+        -------
+        ReplayReport
+            Reasons, values, probabilities and the draw of every decision: how many were compared
+            and equal, and where the first differences lie. Versions that differ stand first.
+
+        Raises
+        ------
+        ConfigError
+            If the log holds no whole batch of that id, or no portfolio is given.
+        ContractError
+            If files of the batch are missing or damaged.
+        NotFittedError
+            If the strategy was never fitted.
+        """
+        from contactopt.plan import DecisionLog, read_decisions
+        from contactopt.plan.plan_replay import replay_with
+
+        if portfolio is None:
+            raise ConfigError(
+                "a replay from tables needs a portfolio",
+                hint="give portfolio=; `read_decisions(folder).replay()` needs the log alone",
+            )
+        opened = log if isinstance(log, DecisionLog) else read_decisions(log)
+        wanted = opened.batch_ids[-1] if batch_id is None else batch_id
+        return replay_with(self, opened, wanted, portfolio)
