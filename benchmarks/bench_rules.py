@@ -6,17 +6,19 @@ Makes random tables for customers of five jurisdictions (US-NY, US-FL, US-CA, CO
 block, opens the journal and evaluates every rule of the shipped packs and of `house` for every
 customer and action, reasons included. Prints seconds for the journal's view and for the mask,
 peak memory, the share allowed and the rules that deny most; then the time for one customer alone.
-Two worker threads share the blocks, as two cores would.
+Two worker processes share the blocks, one for each core.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -116,17 +118,26 @@ def tables_of(n: int, touches: int, seed: int) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
-def one_block(n: int, touches: int, seed: int, rules: RuleBook, config: StrategyConfig) -> tuple:
-    """Make, view and judge a block; return seconds of view and mask, allowed pairs, reasons."""
+def one_block(n: int, touches: int, seed: int) -> dict:
+    """Make, view and judge a block; return seconds, memory, allowed pairs and reasons."""
+    config = StrategyConfig.from_mapping(CONFIG)
+    rules = RuleBook.load(config.rules, AS_OF)
     journal = Journal(tables_of(n, touches, seed))
     start = time.perf_counter()
     view = journal.as_of(AS_OF)
     for name in ("debts", "touches", "touch_debts", "points", "holds", "consents", "promises"):
         getattr(view, name)
-    viewed = time.perf_counter()
+    viewed, used = time.perf_counter(), time.process_time()
     verdict = evaluate(view, rules=rules, config=config)
-    done = time.perf_counter()
-    return viewed - start, done - viewed, int(verdict.allowed.sum()), verdict.counts()
+    return {
+        "view": viewed - start,
+        "mask": time.perf_counter() - viewed,
+        "cpu": time.process_time() - used,
+        "allowed": int(verdict.allowed.sum()),
+        "reasons": verdict.counts(),
+        "worker": os.getpid(),
+        "gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
 
 
 def one_customer(rules: RuleBook, config: StrategyConfig, repeats: int = 30) -> float:
@@ -147,30 +158,33 @@ def main() -> None:
     read.add_argument("--customers", type=int, default=1_000_000)
     read.add_argument("--touches", type=int, default=10)
     read.add_argument("--block", type=int, default=50_000)
-    read.add_argument("--threads", type=int, default=2)
+    read.add_argument("--workers", type=int, default=2)
     read.add_argument("--out", type=Path)
     said = read.parse_args()
     config = StrategyConfig.from_mapping(CONFIG)
     rules = RuleBook.load(config.rules, AS_OF)
     sizes = [said.block] * (said.customers // said.block)
-    view_s, mask_s, allowed, reasons = 0.0, 0.0, 0, Counter[str]()
-    with ThreadPoolExecutor(said.threads) as pool:
-        jobs = [
-            pool.submit(one_block, n, said.touches, i, rules, config) for i, n in enumerate(sizes)
-        ]
+    view_s, mask_s, cpu_s, allowed, peak = 0.0, 0.0, 0.0, 0, {}
+    reasons = Counter[str]()
+    with ProcessPoolExecutor(said.workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(one_block, n, said.touches, i) for i, n in enumerate(sizes)]
         for job in jobs:
-            v, m, ok, found = job.result()
-            view_s, mask_s, allowed = view_s + v, mask_s + m, allowed + ok
-            reasons.update(found)
+            found = job.result()
+            view_s, mask_s = view_s + found["view"], mask_s + found["mask"]
+            cpu_s, allowed = cpu_s + found["cpu"], allowed + found["allowed"]
+            peak[found["worker"]] = max(found["gb"], peak.get(found["worker"], 0.0))
+            reasons.update(found["reasons"])
     total = sum(sizes)
     result = {
         "customers": total,
         "touches": total * said.touches,
         "actions": len(config.action_space),
-        "view_seconds": round(view_s / said.threads, 1),
-        "mask_seconds": round(mask_s / said.threads, 1),
-        "threads": said.threads,
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+        "view_seconds": round(view_s / said.workers, 1),
+        "mask_seconds": round(mask_s / said.workers, 1),
+        "mask_cpu_seconds_per_core": round(cpu_s / said.workers, 1),
+        "workers": said.workers,
+        "peak_gb": round(sum(peak.values()), 2),
+        "load_average": round(os.getloadavg()[0], 1),
         "allowed_share": round(allowed / (total * len(config.action_space)), 3),
         "most_denials": dict(reasons.most_common(8)),
         "one_customer_ms": round(1000 * one_customer(rules, config), 1),

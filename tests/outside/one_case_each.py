@@ -56,7 +56,7 @@ def ago(days: float = 0.0, *, hours: float = 0.0) -> pd.Timestamp:
 
 
 def clean(
-    c: str, *, jurisdiction: str = "MX", zone: str | None = "America/Mexico_City",
+    c: str, *, jurisdiction: str = "GT", zone: str | None = "America/Guatemala",
     ownership: str = "first_party", as_of: pd.Timestamp = AS_OF,
 ) -> Rows:  # fmt: skip
     """One customer with a late debt, three points and consent: who may be contacted."""

@@ -29,7 +29,7 @@ HOLDS = (
     *("breathing_space", "representative", "preference"),
 )
 PLACES = {
-    "MX": ("America/Mexico_City", "first_party"),
+    "GT": ("America/Guatemala", "first_party"),
     "US-TX": ("America/Chicago", "third_party"),
     "CO": ("America/Bogota", "first_party"),
 }
@@ -235,34 +235,34 @@ def _debts_and_promises() -> Iterator[tuple[str, Edit, Forbidden]]:
 def _pressure() -> Iterator[tuple[str, Edit, Forbidden]]:
     """Attempts under `cautious`: one a day, three in seven days; they bind only where it does."""
     just = touch("{c}", "unknown", channel="sms", started_at=ago(hours=0.2))
-    yield "MX only: touched minutes ago", add("touches", **just), today
+    yield "GT only: touched minutes ago", add("touches", **just), today
     hidden = touch(
         "{c}", "no_answer", started_at=ago(hours=0.2), outcome_at=AS_OF + pd.Timedelta(hours=1)
     )
-    yield "MX only: outcome known later", add("touches", **hidden), today
+    yield "GT only: outcome known later", add("touches", **hidden), today
     three = [
         add("touches", **{**touch("{c}", "no_answer", started_at=ago(k)), "touch_id": f"{{c}}-{k}"})
         for k in (1, 2, 3)
     ]
-    yield "MX only: three this week", both(*three), everything
+    yield "GT only: three this week", both(*three), everything
     talked = touch("{c}", "no_commitment", started_at=ago(2))
-    yield "MX only: talked two days ago", add("touches", **talked), everything
+    yield "GT only: talked two days ago", add("touches", **talked), everything
     opened = {
         **{"decision_id": "{c}-x", "decided_at": ago(hours=2), "customer_id": "{c}"},
         **{"channel": "sms", "propensity": 0.5, "slot_start": AS_OF + pd.Timedelta(hours=3)},
         **{"slot_local_hour": 11, "batch_id": "earlier"},
     }
-    yield "MX only: open plan of an earlier batch", add("decisions", **opened), today
+    yield "GT only: open plan of an earlier batch", add("decisions", **opened), today
     for status in ("pending", "sent"):
         row = {**opened, "dispatch_status": status}
-        yield f"MX only: earlier batch, {status}", add("decisions", **row), today
+        yield f"GT only: earlier batch, {status}", add("decisions", **row), today
     bare = {k: v for k, v in opened.items() if k != "slot_start"}
-    yield "MX only: open plan with a local hour", add("decisions", **bare), today
+    yield "GT only: open plan with a local hour", add("decisions", **bare), today
 
 
 CASES = list(cases())
 
 
 def names(place: str) -> dict[str, tuple[Edit, Forbidden]]:
-    own = [case for case in CASES if place == "MX" or not case[0].startswith("MX only")]
+    own = [case for case in CASES if place == "GT" or not case[0].startswith("GT only")]
     return {f"{place}:{i:03d}:{name}": (edit, bad) for i, (name, edit, bad) in enumerate(own)}

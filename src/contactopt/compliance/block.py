@@ -20,7 +20,7 @@ from contactopt.compliance.protected import treated
 from contactopt.compliance.rule import Rule, within
 from contactopt.compliance.rulebook import RuleBook
 from contactopt.compliance.told import Told
-from contactopt.compliance.words import base_word, channel_words, mask_of
+from contactopt.compliance.words import base_word, channel_words, code_words, mask_of
 from contactopt.config import StrategyConfig
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.journal.local_time import SlotWindow
@@ -75,7 +75,7 @@ class Block:
     ) -> None:
         self.view, self.book, self.config, self.actions = view, rules, config, actions
         self.told = told
-        self._kept_words: dict[str, npt.NDArray[np.object_]] = {}
+        self._kept_marks: dict[tuple[str, tuple[str, ...]], Bools] = {}
         #: contacts of an earlier plan: points and templates are theirs and no others
         self.planned: Any = None
         self.n = len(view.customer_ids)
@@ -148,8 +148,8 @@ class Block:
         """
         if not any("place" in self.rules[i].parameters for i in self.of_kind("hours")):
             return
-        place = self.point_word("place", point)
-        kind = np.where(place == "work", 1, np.where(place == "unknown", 2, 0))
+        unknown = self.point_is("place", ("unknown",), point)
+        kind = np.where(self.point_is("place", ("work",), point), 1, 2 * unknown)
         key = self.rule_set.astype(np.int64)
         for column in kind.T:
             key = key * 3 + column
@@ -234,22 +234,13 @@ class Block:
         offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
         return source, rows[starts[customers][source] + offset]
 
-    def point_word(self, name: str, point: Ints) -> npt.NDArray[np.object_]:
-        """Return a word of contact points by row of ``view.points``; None for row -1."""
-        return self._point_words(name)[point]
-
-    def _point_words(self, name: str) -> npt.NDArray[np.object_]:
-        if name not in self._kept_words:
-            column = self.view.points[name]
-            words = np.full(len(column) + 1, None, dtype=object)
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                known = np.array([*column.cat.categories, None], dtype=object)
-                words[:-1] = known[column.cat.codes.to_numpy()]
-            else:
-                column = column.astype(object)
-                words[:-1] = column.where(column.notna(), None).to_numpy()
-            self._kept_words[name] = words
-        return self._kept_words[name]
+    def point_is(self, name: str, words: tuple[str, ...], point: Ints) -> Bools:
+        """Return whether a word of contact points is one of some; false for row -1."""
+        if (name, words) not in self._kept_marks:
+            code, known = code_words(self.view.points[name])
+            mark = np.array([*(w in words for w in known), False])[code]
+            self._kept_marks[name, words] = np.append(mark, False)
+        return self._kept_marks[name, words][point]
 
     # ---- times ---------------------------------------------------------------------------------
 

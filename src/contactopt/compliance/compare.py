@@ -216,7 +216,7 @@ def _changes(ids: Any, names: Any, one: Verdict, two: Verdict) -> pd.DataFrame:
     who, action = np.nonzero(one.allowed != two.allowed)
     words = {True: "allowed", False: "denied"}
     # the least integer, NO_INSTANT, is NaT
-    lawful = pd.Series(two.lawful_from[who, action].astype("datetime64[us]"))
+    lawful = pd.DatetimeIndex(two.lawful_from[who, action].astype("datetime64[us]"))
     return pd.DataFrame(
         {
             "customer_id": ids[who],
@@ -225,7 +225,7 @@ def _changes(ids: Any, names: Any, one: Verdict, two: Verdict) -> pd.DataFrame:
             "after": [words[bool(x)] for x in two.allowed[who, action]],
             "rules_before": _joined(one, who, action),
             "rules_after": _joined(two, who, action),
-            "lawful_from": lawful.dt.tz_localize("UTC"),
+            "lawful_from": lawful.tz_localize("UTC"),
         },
         columns=list(_COLUMNS),
     )

@@ -86,7 +86,8 @@ def _rows(block: Block, state: ConsentState) -> None:
     customer = consents["customer"].to_numpy(dtype=np.int64)
     point = consents["contact_point"].to_numpy(dtype=np.int64)
     changed = consents["changed_us"].to_numpy(dtype=np.int64)
-    granted = (consents["status"].astype(object) == "granted").to_numpy(dtype=bool)
+    status, statuses = code_words(consents["status"])
+    granted = np.array([*(w == "granted" for w in statuses), False])[status]
     code, names = code_words(consents["channel"])
     where = {name: c for c, name in enumerate(block.channels)}
     column = np.array([*(where.get(w, -1) for w in names), -1], dtype=np.int64)[code]
@@ -109,11 +110,13 @@ def _opt_outs(block: Block, state: ConsentState) -> None:
     word = table("flags")["consent_facts"]["revoking_outcome"]
     code, names = code_words(touches["channel"])
     known = touches["outcome_known_us"].to_numpy(dtype=np.int64)
-    rows = np.flatnonzero((touches["outcome"].astype(object) == word).to_numpy(dtype=bool))
+    outcome, outcomes = code_words(touches["outcome"])
+    rows = np.flatnonzero(np.array([*(w == word for w in outcomes), False])[outcome])
     when = known[rows]
     events = block.view.touch_events
     if len(events):  # an opt-out counts whatever else came of the contact
-        out = (events["event"].astype(object) == word).to_numpy(dtype=bool)
+        event, names_of = code_words(events["event"])
+        out = np.array([*(w == word for w in names_of), False])[event]
         rows = np.append(rows, events["touch"].to_numpy(dtype=np.int64)[out])
         when = np.append(when, events["occurred_us"].to_numpy(dtype=np.int64)[out])
     if len(rows) == 0:
@@ -128,11 +131,12 @@ def _opt_outs(block: Block, state: ConsentState) -> None:
 def _inbound(block: Block, state: ConsentState) -> None:
     """Last time the customer used a channel from a point of theirs."""
     touches = block.view.touches
-    inbound = touches["direction"].astype(object) == "inbound"
-    inbound &= touches["contact_point"] >= 0
-    touches = touches[inbound]
-    if len(touches) == 0:
+    direction, words = code_words(touches["direction"])
+    inbound = np.array([*(w == "inbound" for w in words), False])[direction]
+    inbound &= touches["contact_point"].to_numpy(dtype=np.int64) >= 0
+    if not inbound.any():
         return
+    touches = touches[inbound]
     code, names = code_words(touches["channel"])
     root = [root_of(name, block.config) for name in names]
     same = np.array(

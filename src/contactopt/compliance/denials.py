@@ -248,7 +248,8 @@ class Denials:
         self.release[rows] = np.maximum(self.release[rows], np.where(hit, until, NEVER))
 
     def _expiring(self) -> None:
-        rows = np.flatnonzero((self.points.until != INDEFINITE).any(axis=1))
+        # what expires after the window changes nothing in it
+        rows = np.flatnonzero((self.points.until < self.block.window.end_us).any(axis=1))
         if len(rows) == 0:
             return
         until = self.points.until[rows][:, self.block.channel_of]

@@ -11,7 +11,7 @@ from contactopt.compliance.localities import Ground
 from contactopt.compliance.rule import Rule, within
 from contactopt.config import TemplateConfig
 
-__all__ = ["carries", "content_of", "demanded"]
+__all__ = ["Disclosures", "carries", "content_of"]
 
 
 def content_of(rule: Rule, *, first: bool) -> tuple[str, ...]:
@@ -33,20 +33,37 @@ def content_of(rule: Rule, *, first: bool) -> tuple[str, ...]:
     return (*p.get("required", []), *turn)
 
 
-def demanded(
-    block: Block, own: RuleSet, channel: int, days: Sequence[date], *, first: bool
-) -> tuple[tuple[str, str], ...]:
-    """Return (rule id, word) for everything a message in a channel must say."""
-    found = []
-    for rule in block.book.rules:
-        words = content_of(rule, first=first)
-        if not words or not rule.reaches(block.words[channel]):
-            continue
-        if not any(rule.effective_on(d) for d in days):
-            continue
-        if _binds(rule, own.ground, own.ownership):
-            found += [(rule.id, word) for word in words]
-    return tuple(found)
+class Disclosures:
+    """What messages must say, by whom a rule binds: each question is worked out once.
+
+    Parameters
+    ----------
+    block : Block
+    """
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.rules = {
+            first: [(r, words) for r in block.book.rules if (words := content_of(r, first=first))]
+            for first in (False, True)
+        }
+        self._kept: dict[object, tuple[tuple[str, str], ...]] = {}
+
+    def demanded(
+        self, own: RuleSet, channel: int, days: tuple[date, ...], *, first: bool
+    ) -> tuple[tuple[str, str], ...]:
+        """Return (rule id, word) for everything a message in a channel must say."""
+        key = (own.ground, own.ownership, channel, days, first)
+        if key not in self._kept:
+            self._kept[key] = tuple(
+                (rule.id, word)
+                for rule, words in self.rules[first]
+                if rule.reaches(self.block.words[channel])
+                and any(rule.effective_on(d) for d in days)
+                and _binds(rule, own.ground, own.ownership)
+                for word in words
+            )
+        return self._kept[key]
 
 
 def carries(template: TemplateConfig, demanded: Sequence[tuple[str, str]]) -> bool:

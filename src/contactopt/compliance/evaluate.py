@@ -261,21 +261,19 @@ def _next_opens(block: Block, found: Denials, blocked: Bools, days: int) -> Ints
         if not hit.any():
             continue
         for group in twins:
-            own = np.flatnonzero(hit[:, group].any(axis=1))
+            mine = hit[:, group]
+            own = np.flatnonzero(mine.any(axis=1))
             if len(own) == 0:
                 continue
-            at = rows[own]
-            after = np.maximum(found.release[at][:, group], begin)
-            after[~hit[own][:, group]] = begin
+            at, mine = rows[own], mine[own]
+            cells = (at[:, None], group)
+            after = np.where(mine, np.maximum(found.release[cells], begin), begin)
             opens = found.clock.next_open(k, int(group[0]), after.ravel(), days).reshape(
                 after.shape
             )
             # a basis of consent that has expired by then is no basis
-            expired = opens >= found.points.until[at][:, block.channel_of[group]]
-            opens = np.where(
-                (opens == NO_INSTANT) | expired | ~hit[own][:, group], INDEFINITE, opens
-            )
-            out[at[:, None], group] = opens
+            expired = opens >= found.points.until[at[:, None], block.channel_of[group]]
+            out[cells] = np.where((opens == NO_INSTANT) | expired | ~mine, INDEFINITE, opens)
     return out
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.data_tables import table
-from contactopt.compliance.words import mask_of, touch_words
+from contactopt.compliance.words import code_words, mask_of, touch_words
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import local_day, local_day_start
 
@@ -82,32 +82,21 @@ class Events:
         plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
         slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
         planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
-        both = pd.concat(
-            [
-                touches[["channel", "outcome", "machine_only"]].astype(object),
-                pd.DataFrame(
-                    {
-                        "channel": plans["channel"].astype(object),
-                        "outcome": "unknown",
-                        "machine_only": False,
-                    },
-                    dtype=object,
-                ),
-            ],
-            ignore_index=True,
-        )
-        channel, outcome, medium = touch_words(both, config)
+        ahead = plans[["channel"]].assign(outcome="unknown", machine_only=False)
+        words = (touch_words(part, config) for part in (touches, ahead))
+        channel, outcome, medium = (np.concatenate(part) for part in zip(*words, strict=True))
         k, p = len(touches), len(plans)
-        direction = np.append(
-            touches["direction"].astype(object).to_numpy(), np.full(p, "outbound")
+        inbound, outbound = (
+            np.append(_is(touches["direction"], word), np.full(p, word == "outbound"))
+            for word in ("inbound", "outbound")
         )
         collector = touches["collector"].astype(object)
         ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
         return cls(
             customer=_join(touches["customer"], plans["customer"]),
             time=_join(touches["started_us"], planned_at),
-            inbound=direction != "outbound",
-            outbound=direction != "inbound",
+            inbound=~outbound,
+            outbound=~inbound,
             ours=np.append(ours, np.ones(p, dtype=bool)),
             planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
             channel=channel,
@@ -124,6 +113,12 @@ class Events:
     def take(self, keep: Any) -> Events:
         """Return the events of a mask or of positions."""
         return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+
+
+def _is(column: pd.Series, word: str) -> Bools:
+    """Whether each entry is a word; null is none."""
+    code, names = code_words(column)
+    return code == (names.index(word) if word in names else -2)
 
 
 def _flags(touches: pd.DataFrame) -> npt.NDArray[np.uint64]:

@@ -167,6 +167,8 @@ def _of_outcomes(block: Block, index: FactIndex) -> pd.DataFrame:
         if word not in words:
             continue
         at = np.flatnonzero(code == words.index(word))
+        if len(at) == 0:
+            continue
         customer = touches["customer"].to_numpy(dtype=np.int64)[at]
         since = known[at]
         row = np.full(len(at), -1, dtype=np.int64)

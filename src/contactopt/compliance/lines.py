@@ -24,11 +24,12 @@ def on_line(block: Block, rule: Rule, point: Ints) -> Bools:
     applies = np.ones(point.shape, dtype=bool)
     if p.get("line_type"):
         other = "mobile" if p["line_type"] == "residential" else "landline"
-        applies &= block.point_word("kind", point) != other
+        applies &= ~block.point_is("kind", (other,), point)
     if p.get("place"):
-        place = block.point_word("place", point)
-        at_work = p["place"].startswith("work")
-        applies &= np.isin(place, ("work", "unknown")) if at_work else (place != "work")
+        if p["place"].startswith("work"):
+            applies &= block.point_is("place", ("work", "unknown"), point)
+        else:
+            applies &= ~block.point_is("place", ("work",), point)
     return applies
 
 

@@ -19,6 +19,7 @@ from contactopt.compliance.consents import ConsentState, at_point
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FactIndex, Facts
 from contactopt.compliance.notices import first_notice
+from contactopt.compliance.words import code_words
 from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["PointChoice", "choose_points"]
@@ -76,13 +77,13 @@ def choose_points(block: Block, index: FactIndex, facts: Facts, state: ConsentSt
 
 def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactIndex) -> _Candidates:
     points = block.view.points
-    kind = points["kind"].astype(object).to_numpy()
+    kind, words = code_words(points["kind"])
     owner = points["customer"].to_numpy(dtype=np.int64)
     customer, point, channel = [], [], []
     for c, name in enumerate(block.channels):
         kinds = block.config.channel(name).contact_point_kinds or ()
         if kinds:
-            rows = np.flatnonzero(pd.Series(kind).isin(list(kinds)).to_numpy(dtype=bool))
+            rows = np.flatnonzero(np.array([*(w in kinds for w in words), False])[kind])
             customer.append(owner[rows])
             point.append(rows)
         else:
@@ -114,7 +115,6 @@ def _as_planned(block: Block, customer: Ints, point: Ints, channel: Ints) -> lis
 def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
     points = block.view.points
     has = point >= 0
-    holder = block.point_word("holder", point)
     valid = points["valid"].to_numpy(dtype=bool).copy()
     if "valid_to_us" in points:  # a point must last through the window
         ends = points["valid_to_us"].to_numpy(dtype=np.int64)
@@ -122,9 +122,9 @@ def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) ->
     said = {
         "point:dead": np.append(points["dead"].to_numpy(dtype=bool), False)[point],
         "point:invalid": ~np.append(valid, True)[point],
-        "point:third_party": holder == "third_party",
-        "point:unknown_holder": holder == "unknown",
-        "point:work": np.isin(block.point_word("place", point), ("work", "unknown")),
+        "point:third_party": block.point_is("holder", ("third_party",), point),
+        "point:unknown_holder": block.point_is("holder", ("unknown",), point),
+        "point:work": block.point_is("place", ("work", "unknown"), point),
     }
     for name, hit in said.items():
         against[:, index.of(name)] |= hit & has
@@ -141,8 +141,7 @@ def _held(
         return
     points = block.view.points
     code = np.append(points["contact_point"].to_numpy(dtype=np.int64), -2)[point]
-    place = block.point_word("place", point)
-    at_work = (place == "work") | (place == "unknown")
+    at_work = block.point_is("place", ("work", "unknown"), point)
     left = pd.DataFrame({"customer": facts.customer[at], "f": at})
     right = pd.DataFrame({"customer": customer, "i": np.arange(len(customer))})
     both = left.merge(right[right["customer"].isin(left["customer"])], on="customer")
@@ -208,7 +207,7 @@ def _ask_consent(
     else:
         fails = revoked | (granted == NEVER)
         if p.get("scope_line") == "wireless":
-            fails &= block.point_word("kind", found.point)[source] != "landline"
+            fails &= ~block.point_is("kind", ("landline",), found.point)[source]
         if p.get("precondition"):
             fails |= first_notice(block, p["precondition"], 0)[row] > block.window.begin_us
     bits[word, asked & fails] |= bit
@@ -220,8 +219,7 @@ def _safe_harbor(
     """Whether the basis fails, and when it expires by local dates, earliest zone."""
     known = table("flags")["consent_facts"]["basis"]
     basis = {known.get(name) for name in p.get("basis_any", [])}
-    place = block.point_word("place", found.point)
-    at_work = ((place == "work") | (place == "unknown")) & ("work_email" in p)
+    at_work = block.point_is("place", ("work", "unknown"), found.point) & ("work_email" in p)
     latest = np.full(len(found.point), NEVER)
     if "consent" in basis:
         grant = np.where(at_work, consent["own_us"], consent["granted_us"])

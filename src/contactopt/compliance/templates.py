@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block, RuleSet
-from contactopt.compliance.disclosures import carries, demanded
+from contactopt.compliance.disclosures import Disclosures, carries
 from contactopt.compliance.fact_table import FactIndex, Facts, fact_arrays, joined
 from contactopt.compliance.orchestration.history import History, day_begins
 from contactopt.compliance.rule import within
@@ -74,8 +74,9 @@ def choose_templates(
     if needs and block.n_rows:
         code, distinct = _kinds(block, limits)
         sent = _sent(block, history)
+        said = Disclosures(block)
         for c in needs:
-            fitting = [_fitting(block, c, kind, limits) for kind in distinct]
+            fitting = [_fitting(block, said, c, kind, limits) for kind in distinct]
             first = [found[0] if len(found) else why for found, why in fitting]
             chosen[:, c] = np.array(first, dtype=np.int64)[code]
             parts.append(_give_way(block, index, c, code, [f for f, _ in fitting], sent, chosen))
@@ -93,21 +94,47 @@ def _kinds(
     outbound = touches["direction"].astype(object).to_numpy() != "inbound"
     spoken_to = np.zeros(block.n, dtype=bool)
     spoken_to[touches["customer"].to_numpy(dtype=np.int64)[outbound]] = True
+    days = [window_dates(block, z) for z in block.places.zone_sets]
+    alike = {d: i for i, d in enumerate(dict.fromkeys(days))}
+    templates = block.config.templates
+    stage = debts["stage"] if any(t.stages for t in templates) else None
+    book = debts["book"] if any(t.books for t in templates) else None
+    rules, which = _first_alike(block)
     kinds = pd.DataFrame(
         {
-            "stage": _padded(block, debts["stage"], None),
-            "book": _padded(block, debts["book"], None),
-            "language": _padded(block, None, view.customers.get("language")),
-            "rules": block.rule_set,
-            "zones": block.zone_set,
+            "stage": pd.factorize(_padded(block, stage, None))[0],
+            "book": pd.factorize(_padded(block, book, None))[0],
+            "language": pd.factorize(_padded(block, None, view.customers.get("language")))[0],
+            "rules": which[block.rule_set],
+            "days": np.array([alike[d] for d in days], dtype=np.int64)[block.zone_set],
             "first": ~spoken_to[block.customer],
             "states": sum(rows.astype(np.int64) << i for i, (rows, _) in enumerate(limits))
             if limits
             else 0,
         }
     )
-    code = kinds.groupby(list(kinds), dropna=False, sort=True, observed=True).ngroup().to_numpy()
-    return code, kinds.loc[np.unique(code, return_index=True)[1]].to_dict("records")
+    code = kinds.groupby(list(kinds), sort=False).ngroup().to_numpy(dtype=np.int64)
+    rows = np.unique(code, return_index=True)[1]
+    words = {
+        "stage": _padded(block, stage, None)[rows],
+        "book": _padded(block, book, None)[rows],
+        "language": _padded(block, None, view.customers.get("language"))[rows],
+        "rules": [rules[k] for k in kinds["rules"].iloc[rows]],
+        "days": [list(alike)[k] for k in kinds["days"].iloc[rows]],
+        "first": kinds["first"].iloc[rows].tolist(),
+        "states": kinds["states"].iloc[rows].tolist(),
+    }
+    return code, [
+        dict(zip(words, values, strict=True)) for values in zip(*words.values(), strict=True)
+    ]
+
+
+def _first_alike(block: Block) -> tuple[list[int], Ints]:
+    """Rule sets of one ground and ownership are one to a template: the first, and each one's."""
+    seen: dict[Any, int] = {}
+    which = [seen.setdefault((s.ground, s.ownership), len(seen)) for s in block.rule_sets]
+    where = np.array(which, dtype=np.int64)
+    return [which.index(k) for k in range(len(seen))], where
 
 
 def _padded(block: Block, of_debt: pd.Series | None, of_customer: pd.Series | None) -> Any:
@@ -122,15 +149,16 @@ def _padded(block: Block, of_debt: pd.Series | None, of_customer: pd.Series | No
 
 def _fitting(
     block: Block,
+    said: Disclosures,
     channel: int,
     kind: dict[Any, Any],
     limits: Sequence[tuple[Bools, frozenset[str]]],
 ) -> tuple[Ints, int]:
     """Templates that fit, in the file's order, and what to say where none does."""
     name = block.channels[channel]
-    days = window_dates(block, block.places.zone_sets[kind["zones"]])
+    days = kind["days"]
     own = block.rule_sets[kind["rules"]]
-    words = demanded(block, own, channel, days, first=bool(kind["first"]))
+    words = said.demanded(own, channel, days, first=bool(kind["first"]))
     allowed = [some for i, (_, some) in enumerate(limits) if kind["states"] >> i & 1]
     fits, why = [], NONE_FITS
     for i, template in enumerate(block.config.templates):
@@ -147,15 +175,15 @@ def _fitting(
     return np.array(fits, dtype=np.int64), why
 
 
-def window_dates(block: Block, zones: tuple[str, ...]) -> list[date]:
+def window_dates(block: Block, zones: tuple[str, ...]) -> tuple[date, ...]:
     """Return the first and the last local date that the window touches in any zone."""
     w = block.window
     ends = np.array([w.as_of_us, w.end_us - 1], dtype=np.int64)
     found = [int(d) for zone in zones or ("UTC",) for d in local_day(ends, zone)]
-    return [date(1970, 1, 1) + timedelta(days=d) for d in (min(found), max(found))]
+    return tuple(date(1970, 1, 1) + timedelta(days=d) for d in (min(found), max(found)))
 
 
-def _fits(own: RuleSet, t: TemplateConfig, kind: dict[Any, Any], days: list[date]) -> bool:
+def _fits(own: RuleSet, t: TemplateConfig, kind: dict[Any, Any], days: tuple[date, ...]) -> bool:
     if t.valid_from is not None and days[0] < t.valid_from:
         return False
     if t.valid_to is not None and days[1] > t.valid_to:
@@ -226,31 +254,29 @@ def _give_way(
     """Choose the first template that does not rest; where all do, the first that is free again."""
     n = len(block.config.templates)
     keys = sent.index.to_numpy(dtype=np.int64)
+    of_channel = np.array([t.channel == block.channels[channel] for t in block.config.templates])
+    keys, ends = keys[of_channel[keys % n]], sent.to_numpy(dtype=np.int64)[of_channel[keys % n]]
     seen = np.zeros(block.n, dtype=bool)
     seen[keys // n] = True
-    ends = sent.to_numpy(dtype=np.int64)
-    rows_seen = np.flatnonzero(seen[block.customer])
-    parts = [fact_arrays(0)]
-    for kind in np.unique(code[rows_seen]):
-        own = fitting[kind]
-        rows = rows_seen[code[rows_seen] == kind]
+    rows = np.flatnonzero(seen[block.customer])
+    if len(rows) == 0:
+        return fact_arrays(0)
+    rows = rows[np.argsort(code[rows], kind="stable")]
+    until_free = np.full(len(rows), NEVER)
+    cuts = np.flatnonzero(np.append(True, code[rows][1:] != code[rows][:-1]))
+    for a, b in zip(cuts, [*cuts[1:], len(rows)], strict=True):
+        own = fitting[code[rows[a]]]
         if len(own) == 0:
             continue
-        asked = block.customer[rows][:, None] * n + own[None, :]
+        asked = block.customer[rows[a:b]][:, None] * n + own[None, :]
         at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
         until = np.where(keys[at] == asked, ends[at], NEVER)
         best = until.argmin(axis=1)  # a template that does not rest: the first of them
-        chosen[rows, channel] = own[best]
-        end = until[np.arange(len(rows)), best]
-        rests = end > block.window.begin_us
-        parts.append(
-            fact_arrays(
-                int(rests.sum()),
-                customer=block.customer[rows[rests]],
-                row=rows[rests],
-                name=index.of("template:resting"),
-                channels=np.uint64(1) << np.uint64(channel),
-                end=end[rests],
-            )
-        )
-    return joined(parts)
+        chosen[rows[a:b], channel] = own[best]
+        until_free[a:b] = until[np.arange(b - a), best]
+    rests = until_free > block.window.begin_us
+    return fact_arrays(
+        int(rests.sum()), customer=block.customer[rows[rests]], row=rows[rests],
+        name=index.of("template:resting"), channels=np.uint64(1) << np.uint64(channel),
+        end=until_free[rests],
+    )  # fmt: skip

@@ -70,7 +70,7 @@ def code_words(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return codes of a column of words (-1: null) and the words."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         used = column.cat
-        return used.codes.to_numpy(dtype=np.int64), [str(n) for n in used.categories]
+        return np.asarray(used.codes, dtype=np.int64), [str(n) for n in used.categories]
     codes, names = pd.factorize(column.astype(object), sort=True)
     return codes.astype(np.int64), [str(n) for n in names]
 

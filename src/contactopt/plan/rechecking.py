@@ -18,6 +18,7 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError, ContractError
+from contactopt.journal.columns import Ids
 from contactopt.journal.local_time import DAY_US, HOUR_US, to_us
 from contactopt.journal.terms import open_journal
 
@@ -190,8 +191,9 @@ def _deadline(rows: pd.DataFrame, decided: Ints) -> Ints:
 def _started(rows: pd.DataFrame, portfolio: Portfolio, now: int) -> Bools:
     """Whether a touch that began by now bears the decision's id."""
     touches = portfolio.tables["touches"]
-    begun = touches.loc[_us(touches["started_at"]) <= now, "decision_id"].dropna()
-    return rows["decision_id"].isin(begun).to_numpy(dtype=bool)
+    own = Ids(rows["decision_id"]).codes(touches["decision_id"])
+    begun = own[(own >= 0) & (_us(touches["started_at"]) <= now)]
+    return np.isin(Ids(rows["decision_id"]).codes(rows["decision_id"]), begun)
 
 
 def _add(reasons: npt.NDArray[np.object_], hit: Bools, name: str) -> None:
@@ -204,8 +206,8 @@ class _Links:
 
     def __init__(self, rows: pd.DataFrame, portfolio: Portfolio, config: StrategyConfig) -> None:
         who = rows["customer_id"].astype(object)
-        there = who.isin(portfolio.customer_ids).to_numpy(dtype=bool)
-        aside = who.isin(portfolio.quarantined_customers).to_numpy(dtype=bool)
+        there = Ids(portfolio.customer_ids).codes(who) >= 0
+        aside = Ids(portfolio.quarantined_customers).codes(who) >= 0
         self.action = self._actions(rows, config)
         self.template = self._templates(rows, config)
         debts, points = portfolio.tables["debts"], portfolio.tables["contact_points"]
@@ -290,7 +292,7 @@ class _Tables:
 
 
 def _without(decisions: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    return decisions[~decisions["decision_id"].isin(ids)].reset_index(drop=True)
+    return decisions[Ids(ids).codes(decisions["decision_id"]) < 0].reset_index(drop=True)
 
 
 def _contacts(
