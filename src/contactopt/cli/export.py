@@ -64,7 +64,7 @@ def export(
     from contactopt.plan.dispatch import dispatch_csv
     from contactopt.plan.log_plan import read_plan
 
-    frame, pools = read_plan(plan)
+    frame, pools, _ = read_plan(plan)
     rows = frame if pool is None else frame[frame["pool"] == pool]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -53,7 +53,7 @@ def recheck(
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise ConfigError("--out names neither a .csv nor a .parquet file")
-    rows, own = read_plan(plan)
+    rows, _, own = read_plan(plan)
     config = read_config(strategy) or own
     if config is None:
         raise ConfigError(

@@ -3,9 +3,10 @@
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.dispatch import read_dispatch
 from contactopt.plan.draw import DrawTree, draw
+from contactopt.plan.log_plan import WrittenPlan, read_plan
 from contactopt.plan.log_reader import DecisionLog, read_decisions
 from contactopt.plan.ranking import rank
-from contactopt.plan.rechecking import read_plan, recheck
+from contactopt.plan.rechecking import recheck
 from contactopt.plan.replay_report import ReplayReport
 from contactopt.plan.why import Why
 
@@ -15,6 +16,7 @@ __all__ = [
     "DrawTree",
     "ReplayReport",
     "Why",
+    "WrittenPlan",
     "draw",
     "rank",
     "read_decisions",

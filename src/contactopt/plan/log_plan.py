@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from contactopt.config import StrategyConfig
 from contactopt.errors import ConfigError, ContractError
 
-__all__ = ["read_plan"]
+__all__ = ["WrittenPlan", "read_plan"]
 
 
-def read_plan(folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the newest plan of a folder and the pools there are.
+class WrittenPlan(NamedTuple):
+    """A plan as `ContactPlan.write` left it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The plan of the contract.
+    pools : dict of str to str
+        IANA zone by pool, pools without a row included; empty where the log does not say.
+    strategy : StrategyConfig or None
+        What the plan was made with, where the log says so.
+    """
+
+    rows: pd.DataFrame
+    pools: dict[str, str]
+    strategy: StrategyConfig | None
+
+
+def read_plan(folder: str | Path) -> WrittenPlan:
+    """Return the newest plan of a folder.
 
     Parameters
     ----------
@@ -22,10 +42,7 @@ def read_plan(folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
     Returns
     -------
-    plan : DataFrame
-        The plan of the contract.
-    pools : dict of str to str
-        IANA zone by pool, pools without a row included; empty where the log does not say.
+    WrittenPlan
 
     Raises
     ------
@@ -53,16 +70,29 @@ def read_plan(folder: str | Path) -> tuple[pd.DataFrame, dict[str, str]]:
         raise ContractError(
             f"plan.parquet has no column {', '.join(lacking)}", hint="write the plan again"
         )
-    return plan, _pools(Path(folder) / "batches", plan)
+    batches = _batches(Path(folder) / "batches", plan)
+    return WrittenPlan(plan, _pools(batches), _strategy(batches))
 
 
-def _pools(batches: Path, plan: pd.DataFrame) -> dict[str, str]:
-    """Pools of the plan's batch; of a plan without rows, of all batches of the folder."""
-    ids = plan["batch_id"].unique()
-    paths = [batches / f"{Path(i).name}.parquet" for i in ids] or sorted(batches.glob("*.parquet"))
+def _batches(folder: Path, plan: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of the plan's batches; of a plan without rows, of all batches of the folder."""
+    ids = sorted(map(str, plan["batch_id"].dropna().unique()))
+    paths = [folder / f"{Path(i).name}.parquet" for i in ids] or sorted(folder.glob("*.parquet"))
+    return [dict(pd.read_parquet(path).iloc[0]) for path in paths if path.is_file()]
+
+
+def _pools(batches: list[dict[str, Any]]) -> dict[str, str]:
     pools: dict[str, str] = {}
-    for path in paths:
-        row = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
-        if "pools" in row and isinstance(row["pools"].iloc[0], str):
-            pools |= json.loads(row["pools"].iloc[0])
+    for row in batches:
+        if isinstance(row.get("pools"), str):
+            pools |= json.loads(row["pools"])
     return pools
+
+
+def _strategy(batches: list[dict[str, Any]]) -> StrategyConfig | None:
+    """Strategy of the newest batch that names one."""
+    for row in reversed(batches):
+        found = json.loads(row["meta"]).get("strategy") if "meta" in row else None
+        if found is not None:
+            return StrategyConfig.from_mapping(found, source="the plan's strategy")
+    return None

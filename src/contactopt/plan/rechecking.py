@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,7 @@ from contactopt.journal.columns import Ids
 from contactopt.journal.local_time import DAY_US, HOUR_US, to_us
 from contactopt.journal.terms import open_journal
 
-__all__ = ["WITHDRAWN_BY_PLAN", "read_plan", "recheck"]
+__all__ = ["WITHDRAWN_BY_PLAN", "recheck"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -120,37 +118,6 @@ def recheck(
         "rules_version": rules.version,
     }
     return found
-
-
-def read_plan(folder: str | Path) -> tuple[pd.DataFrame, StrategyConfig | None]:
-    """Return the plan to execute and the strategy it was made with, as `ContactPlan.write` left it.
-
-    Raises
-    ------
-    ConfigError
-        If the folder holds no plan.
-    """
-    folder = Path(folder)
-    file = folder / "plan.parquet"
-    if not file.is_file():
-        raise ConfigError(
-            f"no plan in {folder}", hint="give the folder that `contactopt rank --out` wrote"
-        )
-    plan = pd.read_parquet(file)
-    return plan, _strategy_of(plan, folder)
-
-
-def _strategy_of(plan: pd.DataFrame, folder: Path) -> StrategyConfig | None:
-    names = sorted({str(b) for b in plan.get("batch_id", pd.Series(dtype=str)).dropna()})
-    files = [folder / "batches" / f"{name}.parquet" for name in names]
-    if not names:  # nobody is contacted: any batch will do
-        files = sorted((folder / "batches").glob("*.parquet"))[-1:]
-    for file in files:
-        if file.is_file():
-            meta = json.loads(pd.read_parquet(file, columns=["meta"])["meta"].iloc[0])
-            if "strategy" in meta:
-                return StrategyConfig.from_mapping(meta["strategy"], source="the plan's strategy")
-    return None
 
 
 # ---- what the rows say ---------------------------------------------------------------------------

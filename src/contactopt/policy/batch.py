@@ -85,6 +85,7 @@ def score_customer(
     as_of: pd.Timestamp,
     rests: bool,
     policy_version: str,
+    segments: StageSegments | None = None,
 ) -> ScoredBatch:
     """Score the portfolio of one customer, as `score_portfolio` would among all.
 
@@ -94,11 +95,14 @@ def score_customer(
         Whether the rotation of shared contact points leaves the customer out of this batch.
     """
     resting = pd.Series(one.customer_ids if rests else [], dtype="str")
-    scored, notes = _scored(one, models, rules, config, as_of, resting)
+    labels = StageSegments.from_state(None) if segments is None else segments
+    scored, notes = _scored(one, models, rules, config, as_of, resting, labels)
     meta = {
         "policy_version": policy_version,
         "rules_version": rules.version,
         "rules_notes": tuple(sorted(notes)),
+        "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked),
+        "rules": rule_texts(rules),
     }
     return replace(scored, meta=meta)
 

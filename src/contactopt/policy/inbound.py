@@ -14,6 +14,7 @@ from contactopt.contracts import Portfolio, ScoredBatch
 from contactopt.contracts.one_customer import customer_after
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch import score_customer
+from contactopt.segments import StageSegments
 
 __all__ = ["score_after_event"]
 
@@ -32,6 +33,7 @@ def score_after_event(
     random_state: int,
     policy_version: str,
     customer_id: object = None,
+    segments: StageSegments | None = None,
 ) -> ScoredBatch:
     """Score the customer whom new rows concern; see `ContactStrategy.on_event`."""
     one = customer_after(portfolio, events, customer_id=customer_id, extra_channels=config.channels)
@@ -48,4 +50,5 @@ def score_after_event(
         as_of=as_of,
         rests=str(one.customer_ids[0]) in kept[day],
         policy_version=policy_version,
+        segments=segments,
     )

@@ -17,6 +17,7 @@ from contactopt.errors import ConfigError
 if TYPE_CHECKING:
     from contactopt.models.fitting import FittedModels
     from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
+    from contactopt.segments import StageSegments
 
 __all__ = ["AfterThePlan"]
 
@@ -26,6 +27,7 @@ class AfterThePlan:
 
     config: StrategyConfig
     models_: FittedModels
+    segments_: StageSegments
     version: str
     rank: Any
     _check: Any
@@ -84,6 +86,7 @@ class AfterThePlan:
             random_state=self._seed(random_state),
             policy_version=self.version,
             customer_id=customer_id,
+            segments=self.segments_,
         )
 
     def recheck(
@@ -113,7 +116,7 @@ class AfterThePlan:
 
         instant = as_instant(as_of)
         self._check(portfolio, instant)
-        rows = read_plan(plan)[0] if isinstance(plan, str | Path) else plan.to_frame()
+        rows = read_plan(plan).rows if isinstance(plan, str | Path) else plan.to_frame()
         return recheck(rows, portfolio, instant, config=self.config, rules=self._rules(instant))
 
     def replay(
