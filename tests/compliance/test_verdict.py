@@ -126,6 +126,19 @@ def test_a_country_without_a_calendar_is_closed_and_said_to_be():
     assert verdict.notes == ("no holidays are known for XX:public: its days count as closed",)
 
 
+def test_a_place_whose_law_states_no_hours_is_named():
+    """Spanish law has no hours for collectors; the pack's own are policy."""
+    lawful, *_ = judge(
+        simple(ownership="first_party", jurisdiction="ES", time_zone="Europe/Madrid")
+    )
+    assert [note.split(":")[0] for note in lawful.notes] == ["ES"]
+    config = config_of(rules={"profile": "policy"})
+    usual, *_ = judge(
+        simple(ownership="first_party", jurisdiction="ES", time_zone="Europe/Madrid"), config=config
+    )
+    assert usual.notes == ()
+
+
 def test_no_candidate_zone_denies():
     config = config_of(fallback="cautious")
     verdict, *_ = judge(simple("XX", None), config=config)

@@ -246,14 +246,14 @@ def test_an_empty_plan_and_an_idle_pool_are_a_header(plan, tmp_path):
 
 def test_a_written_plan_gives_the_same_file_without_the_plan(plan, tmp_path):
     plan.write(tmp_path)
-    frame, pools = read_plan(tmp_path)
+    frame, pools, _ = read_plan(tmp_path)
     assert pools == plan.pool_zones
     for zone in ("customer", "pool"):
         assert dispatch_csv(frame, pools=pools, zone=zone) == plan.to_csv(zone=zone)
     alone = tmp_path / "alone"
     alone.mkdir()
     (tmp_path / "plan.parquet").rename(alone / "plan.parquet")
-    frame, pools = read_plan(alone)
+    frame, pools, _ = read_plan(alone)
     assert pools == {} and dispatch_csv(frame, pool="sms") == plan.to_csv(pool="sms")
     with pytest.raises(ConfigError, match="IANA"):
         dispatch_csv(frame, zone="pool")

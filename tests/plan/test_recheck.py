@@ -214,7 +214,7 @@ def test_what_has_started_is_left_alone(scene):
 
 def test_the_folder_knows_its_strategy(scene, tmp_path):
     scene.plan.write(tmp_path / "plan")
-    rows, config = read_plan(tmp_path / "plan")
+    rows, _, config = read_plan(tmp_path / "plan")
     assert config == scene.config
     now = scene.rows["start_before"].quantile(0.4)
     a = recheck(rows, scene.portfolio(), now, config=config)

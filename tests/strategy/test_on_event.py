@@ -117,6 +117,7 @@ def test_tables_of_one_customer_will_do(scene):
     config = scene.strategy.config.model_copy(update={"max_staleness_hours": 1e6})
     loose = co.ContactStrategy(config=config)
     loose.models_, loose.policy_ = scene.strategy.models_, scene.strategy.policy_
+    loose.segments_ = scene.strategy.segments_
     loose._version = scene.strategy.version
     found = loose.on_event(own.tables, events, as_of=scene.now)
     assert found.reasons_of(row["customer_id"]) == given.reasons_of(row["customer_id"])

@@ -90,11 +90,28 @@ def evaluate(
         template=np.where(allowed & (template >= 0), template, -1).astype(np.int16),
         other_debts=_other_debts(block, found.allowed),
         rules_version=rules.version,
-        notes=tuple(
-            f"no holidays are known for {c}: its days count as closed"
-            for c in sorted(found.clock.unknown_calendars)
-        ),
+        notes=_notes(block, found),
     )
+
+
+def _notes(block: Block, found: Denials) -> tuple[str, ...]:
+    """Return what the reader of a plan must know of the rules themselves."""
+    notes = [
+        f"no holidays are known for {c}: its days count as closed"
+        for c in sorted(found.clock.unknown_calendars)
+    ]
+    silent = {
+        place
+        for rule_set in block.rule_sets
+        if not rule_set.refused and not any(block.rules[i].kind == "hours" for i in rule_set.rules)
+        for place in rule_set.ground.jurisdictions
+    }
+    notes += [
+        f"{place}: the rules in force state no hours, every day and slot is open to them; "
+        "`profile: policy` adds usual ones where a pack has them"
+        for place in sorted(silent)
+    ]
+    return tuple(notes)
 
 
 # ---- debts to customers --------------------------------------------------------------------------
