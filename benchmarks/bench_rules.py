@@ -50,7 +50,7 @@ def tables_of(n: int, touches: int, seed: int) -> dict[str, pd.DataFrame]:
 
     def when(size: int, days: float) -> pd.Series:
         us = now - (rng.random(size) * days * DAY_US).astype(np.int64)
-        return pd.Series(us.astype("datetime64[us]")).dt.tz_localize("UTC")
+        return pd.Series(pd.DatetimeIndex(us.view("M8[us]"), tz="UTC"))
 
     two = np.flatnonzero(rng.random(n) < 0.2)
     owner = np.concatenate([np.arange(n), two])
@@ -154,7 +154,7 @@ def one_customer(rules: RuleBook, config: StrategyConfig, repeats: int = 30) -> 
 
 def main() -> None:
     """Run the blocks and print the figures."""
-    read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    read = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     read.add_argument("--customers", type=int, default=1_000_000)
     read.add_argument("--touches", type=int, default=10)
     read.add_argument("--block", type=int, default=50_000)

@@ -64,7 +64,7 @@ def round_of(pack: str, seed: int, n: int = 40) -> tuple[int, list[str]]:
 
 def main() -> int:
     """Run the rounds and print the table."""
-    read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    read = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     read.add_argument("--per-pack", type=int, default=20_000)
     read.add_argument("--decisions", type=int, default=1_000_000)
     read.add_argument("--seconds", type=float, default=float("inf"))

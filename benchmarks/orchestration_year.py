@@ -17,6 +17,7 @@ import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -171,11 +172,11 @@ def resolved(tables: dict[str, pd.DataFrame], since: pd.Timestamp) -> int:
     return len(late & set(last.loc[over, "debt_id"]))
 
 
-def compare(n_customers: int, n_days: int, seed: int) -> dict[str, object]:
+def compare(n_customers: int, n_days: int, seed: int) -> dict[str, Any]:
     """Run both arms of one world and return what was counted."""
     from contactopt.simulation import World
 
-    out: dict[str, object] = {}
+    out: dict[str, Any] = {}
     arms = {"orchestrated": TURNS, "law alone": LAW_ONLY}
     for name, turns in arms.items():
         length = WARM_UP_DAYS + n_days
@@ -204,18 +205,18 @@ def interval(difference: np.ndarray, seed: int = 0) -> tuple[float, float, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--customers", type=int, default=150)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     runs = [compare(args.customers, args.days, seed) for seed in range(args.seeds)]
-    result: dict[str, object] = {"customers": args.customers, "days": args.days}
+    result: dict[str, Any] = {"customers": args.customers, "days": args.days}
     for arm in ("orchestrated", "law alone"):
         own = [run[arm] for run in runs]
         names = [k for k in own[0] if k not in ("money", "contacts per resolved debt")]
-        total = {k: int(sum(o.get(k, 0) for o in own)) for k in names}
+        total: dict[str, float] = {k: int(sum(o.get(k, 0) for o in own)) for k in names}
         total["contacts per resolved debt"] = round(
             total["contacts"] / max(total["resolved debts"], 1), 2
         )

@@ -106,15 +106,13 @@ class FactIndex:
 
 def fact_arrays(size: int, **columns: Any) -> Facts:
     """Facts with the usual values, see `fact_frame`, without the cost of a frame."""
-    return Facts(
-        **{
-            k: np.broadcast_to(
-                np.asarray(columns.get(k, usual), np.uint64 if "channels" in k else np.int64),
-                (size,),
-            )
-            for k, usual in _USUAL.items()
-        }
-    )
+    arrays: dict[str, Any] = {
+        k: np.broadcast_to(
+            np.asarray(columns.get(k, usual), np.uint64 if "channels" in k else np.int64), (size,)
+        )
+        for k, usual in _USUAL.items()
+    }
+    return Facts(**arrays)
 
 
 def joined(parts: Sequence[Facts]) -> Facts:
@@ -122,7 +120,8 @@ def joined(parts: Sequence[Facts]) -> Facts:
     some = [p for p in parts if len(p)]
     if not some:
         return fact_arrays(0)
-    found = Facts(**{k: np.concatenate([getattr(p, k) for p in some]) for k in _USUAL})
+    arrays: dict[str, Any] = {k: np.concatenate([getattr(p, k) for p in some]) for k in _USUAL}
+    found = Facts(**arrays)
     return found if (found.name >= 0).all() else found.take(found.name >= 0)
 
 

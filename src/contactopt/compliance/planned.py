@@ -166,7 +166,8 @@ class _Pass:
         self.before = found.before[self.row, c.action]
         out = found.bits[:, self.row, c.action]
         more = found.bits[:, self.other_row, c.action[c.others_of]]
-        np.bitwise_or.at(out, (slice(None), c.others_of), more)
+        for word, extra in zip(out, more, strict=True):
+            np.bitwise_or.at(word, c.others_of, extra)
         return out
 
     def names(self, bits: Bits) -> list[tuple[str, ...]]:

@@ -113,7 +113,7 @@ def _kinds(
             else 0,
         }
     )
-    code = kinds.groupby(list(kinds), sort=False).ngroup().to_numpy(dtype=np.int64)
+    code: Ints = kinds.groupby(list(kinds), sort=False).ngroup().to_numpy().astype(np.int64)
     rows = np.unique(code, return_index=True)[1]
     words = {
         "stage": _padded(block, stage, None)[rows],

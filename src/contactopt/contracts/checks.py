@@ -40,7 +40,9 @@ def as_instant(value: str | pd.Timestamp) -> pd.Timestamp:
     except (ValueError, TypeError):
         when = pd.NaT
     if not isinstance(when, pd.Timestamp):
-        raise ConfigError("as_of is no instant with a time zone", hint="write it as 2026-06-02T12:00Z")
+        raise ConfigError(
+            "as_of is no instant with a time zone", hint="write it as 2026-06-02T12:00Z"
+        )
     if when.tzinfo is None:
         raise ConfigError(
             "as_of has no time zone", hint=f"write {when.isoformat()}Z if you mean UTC"

@@ -87,7 +87,7 @@ def active_channel(block: Block, index: FactIndex, history: History) -> Facts:
     end = np.maximum(end, _kept_by_answer(block, history, customer, root))
     vendor, vendors = pd.factorize(history.vendor[newest], sort=True)
     owners, owner = np.unique(np.stack([root, vendor]), axis=1, return_inverse=True)
-    others = [_others(block, int(r), vendors[w] if w >= 0 else None) for r, w in owners.T]
+    others = [_others(block, int(r), str(vendors[w]) if w >= 0 else None) for r, w in owners.T]
     channels = np.array([*others, ALL], dtype=np.uint64)[owner.ravel()]
     failed = history.failed[newest]
     for code in np.unique(root[failed]):
