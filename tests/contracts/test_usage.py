@@ -63,6 +63,7 @@ _NEW: dict[tuple[str, str], Any] = {
     ("notices", "sent_at"): LATER,
     ("holds", "starts_at"): AS_OF + days(3),
     ("holds", "detail"): '{"start": "00:00", "end": "24:00"}',
+    ("touches", "debt_id"): None,  # about all debts
     ("touches", "collector"): "another agency",
     ("touches", "outcome_at"): LATER,
     ("touches", "responded_at"): LATER,

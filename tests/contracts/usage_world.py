@@ -208,6 +208,25 @@ def _legal(t: Tables) -> None:
     t["payments"] = pd.concat([t["payments"], paid], ignore_index=True)
 
 
+def _spoken_with_about_one_of_two(t: Tables) -> pd.DataFrame:
+    """Conversations about one debt of customers who have several: the others may be called on."""
+    debts = t["debts"][t["debts"]["customer_id"].duplicated(keep=False)]
+    one = debts.drop_duplicates("customer_id")
+    return pd.DataFrame(
+        {
+            "touch_id": "Y-" + one["debt_id"],
+            "customer_id": one["customer_id"],
+            "debt_id": one["debt_id"],
+            "direction": "outbound",
+            "channel": "call_agent",
+            "started_at": AS_OF - pd.Timedelta(days=3),
+            "outcome": "no_commitment",
+            "handled_by": "agent",
+            "duration_s": 40.0,
+        }
+    )
+
+
 def _contacts(t: Tables) -> None:
     """Recent touches in every channel, so that caps and rests have something to count."""
     who = t["customers"]["customer_id"].to_numpy()
@@ -235,6 +254,7 @@ def _contacts(t: Tables) -> None:
             "cost": 0.2,
         }
     )
+    more = pd.concat([more, _spoken_with_about_one_of_two(t)], ignore_index=True)
     own = t["touches"].drop(columns="collector")
     t["touches"] = pd.concat([own.astype(object), more.astype(object)], ignore_index=True)
     t["touches"]["collector"] = None
