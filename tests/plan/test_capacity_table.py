@@ -11,8 +11,8 @@ from contactopt.config import PoolConfig
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import CapacityError, ConfigError
 from contactopt.plan import rank
-from contactopt.plan.capacity_rows import CLOSED, map_cells
-from contactopt.plan.capacity_table import capacity_table
+from contactopt.plan.prices.capacity_rows import CLOSED, map_cells
+from contactopt.plan.prices.capacity_table import capacity_table
 from contactopt.policy import ContactPolicy
 
 KNOWN = {"call_agent", "sms", "email", "letter"}

@@ -20,7 +20,7 @@ from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ConfigError, ContractError
 from contactopt.plan import rank, read_dispatch
 from contactopt.plan.dispatch import DISPATCH_COLUMNS, dispatch_csv, dispatch_frame
-from contactopt.plan.log_plan import read_plan
+from contactopt.plan.log.written_plan import read_plan
 from contactopt.policy import ContactPolicy
 
 POOLS = {"call_agent": PoolConfig(time_zone="Asia/Kolkata"), "post": PoolConfig()}

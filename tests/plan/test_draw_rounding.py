@@ -14,8 +14,8 @@ from scored import capacity, make_batch
 
 from contactopt.errors import ConfigError
 from contactopt.plan import DrawTree, draw, rank
-from contactopt.plan.capacity_rows import check_nested
 from contactopt.plan.draw import build_tree, seed_of
+from contactopt.plan.prices.capacity_rows import check_nested
 from contactopt.policy import ContactPolicy
 
 UNIT = 1 << 36

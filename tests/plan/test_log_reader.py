@@ -18,8 +18,8 @@ import contactopt as co
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError, ContractError
 from contactopt.plan import rank
-from contactopt.plan.log_parts import parts_of
-from contactopt.plan.log_reader import DecisionLog
+from contactopt.plan.log.parts import parts_of
+from contactopt.plan.log.reader import DecisionLog
 from contactopt.policy import ContactPolicy
 
 FIRST_LOG = Path(__file__).parent / "first_log"
@@ -165,7 +165,7 @@ def test_actions_of_a_decision_are_its_rows(folder: Path, plan: co.ContactPlan) 
 def test_one_decision_is_read_from_its_own_row_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("contactopt.plan.writer._GROUP_ROWS", 160)
+    monkeypatch.setattr("contactopt.plan.log.writer._GROUP_ROWS", 160)
     plan = rank(make_batch(100, seed=3), batch_id="b")
     monkeypatch.setattr(
         type(plan), "decision_action_blocks",

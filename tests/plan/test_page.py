@@ -16,7 +16,7 @@ from contactopt.config import PoolConfig
 from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
 from contactopt.errors import ConfigError
 from contactopt.plan import rank
-from contactopt.plan.page_parts import sample
+from contactopt.plan.page.page_parts import sample
 from contactopt.policy import ContactPolicy
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "use", "rect", "line"}

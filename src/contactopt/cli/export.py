@@ -62,7 +62,7 @@ def export(
         contactopt export plan --out x.csv --column decision_id=REF --column contact_point_id=TO
     """
     from contactopt.plan.dispatch import dispatch_csv
-    from contactopt.plan.log_plan import read_plan
+    from contactopt.plan.log.written_plan import read_plan
 
     frame, pools, _ = read_plan(plan)
     rows = frame if pool is None else frame[frame["pool"] == pool]

@@ -3,11 +3,11 @@
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.dispatch import read_dispatch
 from contactopt.plan.draw import DrawTree, draw
-from contactopt.plan.log_plan import WrittenPlan, read_plan
-from contactopt.plan.log_reader import DecisionLog, read_decisions
+from contactopt.plan.log.reader import DecisionLog, read_decisions
+from contactopt.plan.log.replay_report import ReplayReport
+from contactopt.plan.log.written_plan import WrittenPlan, read_plan
 from contactopt.plan.ranking import rank
 from contactopt.plan.rechecking import recheck
-from contactopt.plan.replay_report import ReplayReport
 from contactopt.plan.why import Why
 
 __all__ = [

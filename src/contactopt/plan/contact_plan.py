@@ -15,16 +15,16 @@ import pandas as pd
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ConfigError
-from contactopt.plan.allocation import Allocation
-from contactopt.plan.capacity_rows import CLOSED, CellMap
-from contactopt.plan.problem import Rows
+from contactopt.plan.prices.allocation import Allocation
+from contactopt.plan.prices.capacity_rows import CLOSED, CellMap
+from contactopt.plan.prices.problem import Rows
 from contactopt.policy import ContactPolicy
 
 if TYPE_CHECKING:
     from contactopt.config import StrategyConfig
     from contactopt.contracts import Portfolio
-    from contactopt.plan.batch_record import BatchFacts
-    from contactopt.plan.plots import PlanPlots
+    from contactopt.plan.log.batch_record import BatchFacts
+    from contactopt.plan.page.plots import PlanPlots
 
 __all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "NOT_ALLOWED", "ContactPlan"]
 
@@ -180,14 +180,14 @@ class ContactPlan:
 
     def batches(self) -> pd.DataFrame:
         """Return the batch's own row: prices, tau, seeds, capacity, hashes, versions."""
-        from contactopt.plan.batch_record import batch_row
+        from contactopt.plan.log.batch_record import batch_row
 
         return batch_row(self)
 
     @cached_property
     def facts(self) -> BatchFacts:
         """What was in force for the whole batch, as the log keeps it."""
-        from contactopt.plan.batch_record import facts_of_plan
+        from contactopt.plan.log.batch_record import facts_of_plan
 
         return facts_of_plan(self)
 
@@ -197,7 +197,7 @@ class ContactPlan:
 
         Computed on first use: each binding row is solved anew at -10 % and +10 %.
         """
-        from contactopt.plan.shadow_prices import shadow_prices
+        from contactopt.plan.prices.shadow_prices import shadow_prices
 
         return shadow_prices(self)
 
@@ -280,7 +280,7 @@ class ContactPlan:
     @property
     def plot(self) -> PlanPlots:
         """Charts, each with its data: load_by_hour, value_by_channel, probability, ..."""
-        from contactopt.plan.plots import PlanPlots
+        from contactopt.plan.page.plots import PlanPlots
 
         return PlanPlots(self)
 
@@ -299,7 +299,7 @@ class ContactPlan:
         str
             HTML without script and network; the same bytes for the same plan.
         """
-        from contactopt.plan.page import write_page
+        from contactopt.plan.page.page import write_page
 
         return write_page(self, path, n_rows=n_rows)
 
@@ -350,8 +350,8 @@ class ContactPlan:
         )
 
     def write(self, folder: str | Path) -> Path:
-        """Write plan and log; see `contactopt.plan.writer.write_plan`."""
-        from contactopt.plan.writer import write_plan
+        """Write plan and log; see `contactopt.plan.log.writer.write_plan`."""
+        from contactopt.plan.log.writer import write_plan
 
         return write_plan(self, Path(folder))
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts.scored_batch import ScoredBatch
-from contactopt.plan.capacity_rows import CellMap, check_nested
-from contactopt.plan.problem import Rows
+from contactopt.plan.prices.capacity_rows import CellMap, check_nested
+from contactopt.plan.prices.problem import Rows
 from contactopt.policy.kernels import UNIT
 
 __all__ = ["DrawTree", "build_tree", "draw", "id_keys", "seed_of"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.plan.capacity_rows import CLOSED
+from contactopt.plan.prices.capacity_rows import CLOSED
 from contactopt.policy.kernels import UNIT
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import pandas as pd
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ContractError, sample_ids
-from contactopt.plan.allocation import allocate
-from contactopt.plan.capacity_rows import CLOSED, CellMap, map_cells
-from contactopt.plan.capacity_table import capacity_table
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.draw import build_tree, draw, seed_of
 from contactopt.plan.identity import decision_ids, default_batch_id
-from contactopt.plan.problem import Problem, build_problem, eligible_pairs
+from contactopt.plan.prices.allocation import allocate
+from contactopt.plan.prices.capacity_rows import CLOSED, CellMap, map_cells
+from contactopt.plan.prices.capacity_table import capacity_table
+from contactopt.plan.prices.problem import Problem, build_problem, eligible_pairs
 from contactopt.policy import ContactPolicy, control_group
 
 __all__ = ["rank"]

@@ -15,8 +15,8 @@ import pandas as pd
 
 from contactopt.contracts.batch_columns import NOT_SCORED, REASON_SEPARATOR
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.plan.batch_record import BatchFacts
 from contactopt.plan.contact_plan import CAPACITY_CLOSED, CONTROL_GROUP, NOT_ALLOWED
+from contactopt.plan.log.batch_record import BatchFacts
 
 __all__ = ["Why", "value_parts"]
 

@@ -153,7 +153,7 @@ class AfterThePlan:
             If the strategy was never fitted.
         """
         from contactopt.plan import DecisionLog, read_decisions
-        from contactopt.plan.plan_replay import replay_with
+        from contactopt.plan.log.strategy_replay import replay_with
 
         if portfolio is None:
             raise ConfigError(

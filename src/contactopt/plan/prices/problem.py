@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import CapacityError, ContractError, sample_ids
-from contactopt.plan.capacity_rows import CLOSED, CapacityRows, CellMap
+from contactopt.plan.prices.capacity_rows import CLOSED, CapacityRows, CellMap
 from contactopt.policy.kernels import UNIT
 from contactopt.policy.weights import exploration_weights
 

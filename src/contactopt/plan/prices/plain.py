@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.plan.dual import Evaluation, Solver
-from contactopt.plan.problem import Problem
+from contactopt.plan.prices.dual import Evaluation, Solver
+from contactopt.plan.prices.problem import Problem
 from contactopt.policy.kernels import SOFTMAX
 
 __all__ = ["PlainSolution", "solve_plain"]

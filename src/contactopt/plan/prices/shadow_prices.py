@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from contactopt.plan.dual import Solver
-from contactopt.plan.plain import solve_plain
-from contactopt.plan.problem import Problem, build_problem, eligible_pairs
+from contactopt.plan.prices.dual import Solver
+from contactopt.plan.prices.plain import solve_plain
+from contactopt.plan.prices.problem import Problem, build_problem, eligible_pairs
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan

@@ -14,12 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.errors import ConfigError, ContractError
-from contactopt.plan.batch_record import BatchFacts
-from contactopt.plan.log_parts import ActionParts
+from contactopt.plan.log.batch_record import BatchFacts
+from contactopt.plan.log.parts import ActionParts
 from contactopt.plan.why import Why
 
 if TYPE_CHECKING:
-    from contactopt.plan.replay_report import ReplayReport
+    from contactopt.plan.log.replay_report import ReplayReport
 
 __all__ = ["DecisionLog", "read_decisions"]
 
@@ -312,7 +312,7 @@ class DecisionLog:
         ContractError
             If files of the batch are missing or rows were added or taken away.
         """
-        from contactopt.plan.log_replay import replay_log
+        from contactopt.plan.log.replay import replay_log
 
         return replay_log(self, self.batch_ids[-1] if batch_id is None else batch_id)
 

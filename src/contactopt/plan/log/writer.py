@@ -24,8 +24,8 @@ import pandas as pd
 
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError
-from contactopt.plan.checksum import CHECKSUM, checksums
-from contactopt.plan.log_parts import parts_of
+from contactopt.plan.log.checksum import CHECKSUM, checksums
+from contactopt.plan.log.parts import parts_of
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan

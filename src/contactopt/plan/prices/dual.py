@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.plan.problem import Problem
+from contactopt.plan.prices.problem import Problem
 from contactopt.policy.kernels import dual_pass
 
 __all__ = ["Evaluation", "Solver"]

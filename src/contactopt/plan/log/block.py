@@ -16,7 +16,7 @@ from contactopt.errors import ContractError
 from contactopt.policy.kernels import UNIT
 
 if TYPE_CHECKING:
-    from contactopt.plan.log_reader import DecisionLog
+    from contactopt.plan.log.reader import DecisionLog
 
 __all__ = ["LoggedBlock", "logged_blocks"]
 

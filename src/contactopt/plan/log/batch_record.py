@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.plan.allocation import Rounding
-from contactopt.plan.capacity_rows import CapacityRows
 from contactopt.plan.frames import instants, texts
 from contactopt.plan.identity import table_hash
-from contactopt.plan.problem import Rows
+from contactopt.plan.prices.allocation import Rounding
+from contactopt.plan.prices.capacity_rows import CapacityRows
+from contactopt.plan.prices.problem import Rows
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
@@ -128,7 +128,7 @@ class BatchFacts:
 
     def capacity_table(self) -> pd.DataFrame:
         """Return the capacity table in force, as `rank` takes it."""
-        from contactopt.plan.capacity_table import CAPACITY_COLUMNS
+        from contactopt.plan.prices.capacity_table import CAPACITY_COLUMNS
 
         table = pd.DataFrame(self.capacity, columns=list(CAPACITY_COLUMNS))
         hour = table["hour"].astype(float)

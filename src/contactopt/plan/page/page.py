@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from contactopt.errors import ConfigError
-from contactopt.plan import page_parts as parts
 from contactopt.plan.delimited import replace_file
+from contactopt.plan.page import page_parts as parts
 from contactopt.plotting import default_look
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def page_html(plan: ContactPlan, *, n_rows: int = 10) -> str:
             _versions(plan),
             _foot(),
         ]
-    css = files("contactopt.plan").joinpath("page.css").read_text("utf-8")
+    css = files("contactopt.plan.page").joinpath("page.css").read_text("utf-8")
     title = escape(f"Contact plan {plan.batch_id}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

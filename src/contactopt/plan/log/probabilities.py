@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.plan.allocation import Rounding
-from contactopt.plan.batch_record import BatchFacts
-from contactopt.plan.logged_block import LoggedBlock
+from contactopt.plan.log.batch_record import BatchFacts
+from contactopt.plan.log.block import LoggedBlock
+from contactopt.plan.prices.allocation import Rounding
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import final_pass, floor_pass
 from contactopt.policy.weights import exploration_weights

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from contactopt.plan.dispatch import dispatch_frame
-from contactopt.plan.plots import (
+from contactopt.plan.page.plots import (
     blocked_frame,
     load_chart,
     load_frame,

@@ -18,19 +18,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.plan.batch_record import BatchFacts
-from contactopt.plan.capacity_rows import CapacityRows, CellMap
-from contactopt.plan.checksum import CHECKSUM, checksums
 from contactopt.plan.draw import build_tree, draw, seed_of
-from contactopt.plan.logged_block import LoggedBlock, logged_blocks
-from contactopt.plan.logged_probabilities import probabilities_again, tolerance_of
-from contactopt.plan.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
+from contactopt.plan.log.batch_record import BatchFacts
+from contactopt.plan.log.block import LoggedBlock, logged_blocks
+from contactopt.plan.log.checksum import CHECKSUM, checksums
+from contactopt.plan.log.probabilities import probabilities_again, tolerance_of
+from contactopt.plan.log.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
+from contactopt.plan.prices.capacity_rows import CapacityRows, CellMap
 from contactopt.plan.why import value_parts
 from contactopt.policy import control_group
 from contactopt.policy.kernels import UNIT
 
 if TYPE_CHECKING:
-    from contactopt.plan.log_reader import DecisionLog
+    from contactopt.plan.log.reader import DecisionLog
 
 __all__ = ["replay_log"]
 

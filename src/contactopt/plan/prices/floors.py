@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.plan.problem import Problem
+from contactopt.plan.prices.problem import Problem
 from contactopt.policy.kernels import floor_pass
 
 __all__ = ["SetAside", "set_aside"]

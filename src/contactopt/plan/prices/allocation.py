@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.errors import CapacityError
-from contactopt.plan.budget import explore
-from contactopt.plan.dual import Solver
-from contactopt.plan.floors import SetAside, set_aside
-from contactopt.plan.plain import PlainSolution, solve_plain
-from contactopt.plan.problem import Problem
+from contactopt.plan.prices.budget import explore
+from contactopt.plan.prices.dual import Solver
+from contactopt.plan.prices.floors import SetAside, set_aside
+from contactopt.plan.prices.plain import PlainSolution, solve_plain
+from contactopt.plan.prices.problem import Problem
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import SOFTMAX, UNIT, final_pass
 

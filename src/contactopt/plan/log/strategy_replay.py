@@ -11,13 +11,13 @@ import pandas as pd
 
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.plan.logged_block import LoggedBlock, logged_blocks
-from contactopt.plan.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
+from contactopt.plan.log.block import LoggedBlock, logged_blocks
+from contactopt.plan.log.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
 
 if TYPE_CHECKING:
     from contactopt.contracts import Portfolio
     from contactopt.plan.contact_plan import ContactPlan
-    from contactopt.plan.log_reader import DecisionLog
+    from contactopt.plan.log.reader import DecisionLog
 
 __all__ = ["Ranks", "replay_with"]
 

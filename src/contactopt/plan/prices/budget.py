@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.errors import ConfigError
-from contactopt.plan.dual import Evaluation, Solver
-from contactopt.plan.floors import SetAside, set_aside
-from contactopt.plan.plain import PlainSolution, solve_plain
-from contactopt.plan.problem import Problem
+from contactopt.plan.prices.dual import Evaluation, Solver
+from contactopt.plan.prices.floors import SetAside, set_aside
+from contactopt.plan.prices.plain import PlainSolution, solve_plain
+from contactopt.plan.prices.problem import Problem
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import LOG_BARRIER
 

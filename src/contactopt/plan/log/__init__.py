@@ -1,0 +1,1 @@
+"""The log of decisions: written whole, read years later, replayed."""

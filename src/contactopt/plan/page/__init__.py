@@ -1,0 +1,1 @@
+"""The plan for eyes: charts and one page of HTML."""

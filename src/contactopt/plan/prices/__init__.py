@@ -1,0 +1,1 @@
+"""What units are worth: capacity rows, prices and probabilities of one batch."""
