@@ -12,7 +12,7 @@ from contactopt.compliance.data_tables import table
 from contactopt.config import StrategyConfig
 from contactopt.journal import Journal
 from contactopt.journal.timeline import Timeline, timeline_of
-from contactopt.journal.timeline_holds import OUTCOME_HOLDS
+from contactopt.journal.timeline.holds import OUTCOME_HOLDS
 
 OFFERS = {"offers": [{"offer_id": "half", "kind": "settlement", "discount_share": 0.5},
                      {"offer_id": "three", "kind": "arrangement", "n_instalments": 3,

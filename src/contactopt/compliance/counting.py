@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.counted_windows import Span, days_counted, is_numeric, windows_of
 from contactopt.compliance.events import Events, LocalDays
 from contactopt.compliance.lines import on_line, went_there
 from contactopt.compliance.rule import Rule
@@ -24,17 +25,7 @@ from contactopt.compliance.words import mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import DAY_US
 
-__all__ = [
-    "Gathered",
-    "Span",
-    "TimedDenial",
-    "Unit",
-    "days_counted",
-    "gather",
-    "is_numeric",
-    "timed_denials",
-    "windows_of",
-]
+__all__ = ["Gathered", "TimedDenial", "Unit", "gather", "timed_denials"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -86,67 +77,6 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
         for counted, limit, span in windows_of(block.rules[i], block.book.profile):
             out.append(_work_out(block, i, events, days, counted, limit, span, point, start))
     return out
-
-
-def is_numeric(rule: Rule) -> bool:
-    """Return whether a counting rule names a number."""
-    p = rule.parameters
-    return rule.kind != "frequency_cap" or (p["max"] is not None and p["period"]["type"] != "none")
-
-
-def days_counted(rule: Rule) -> int:
-    """Return over how many days at most a rule counts."""
-    p = rule.parameters
-    lengths = [7, int(p.get("length_days", 0)), int(p.get("min_gap_days", 0) or 0)]
-    return max([*lengths, int((p.get("period") or {}).get("length") or 0)]) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """How long an event counts: ``kind`` days or week, ``length`` days from ``first`` on.
-
-    ``windows``: planned events ahead are tested in each window that contains both days.
-    """
-
-    kind: str
-    length: int
-    windows: bool
-    week_start: str = "MON"
-
-
-def windows_of(rule: Rule, profile: str) -> list[tuple[dict[str, Any], int, Span]]:
-    """Return what counts, how many are too many, and for how long."""
-    p = rule.parameters
-    if rule.kind == "cooldown":
-        length = p["length_days"] + (p.get("first_day") == "day_after")
-        trigger = p["trigger"]
-        what = {
-            "channels": trigger["channels"],
-            "include_outcomes": trigger["outcomes"],
-            "direction": trigger.get("direction", "any"),
-        }
-        return [(what, 1, Span("days", length, windows=False))]
-    period = dict(p["period"])
-    if rule.kind == "one_channel":
-        outcomes = list(p["trigger_outcomes"])
-        if profile == "strict":
-            outcomes += p.get("strict_trigger_outcomes", [])
-            period["type"] = period.get("strict_alternative", period["type"])
-        what = {"channels": ["*"], "include_outcomes": outcomes, "direction": "any"}
-        return [(what, 1, _span(period))]
-    out = [(p["count"], int(p["max"]), _span(period))]
-    if p.get("attempts_max"):
-        attempts = {k: v for k, v in p["count"].items() if k != "include_outcomes"}
-        out.append((attempts, int(p["attempts_max"]), _span(period)))
-    if p.get("min_gap_days"):
-        out.append((p["count"], 1, Span("days", int(p["min_gap_days"]), windows=True)))
-    return out
-
-
-def _span(period: dict[str, Any]) -> Span:
-    if period["type"] == "calendar_week":
-        return Span("week", 7, windows=True, week_start=period.get("week_start", "MON"))
-    return Span("days", int(period["length"]), windows=True)
 
 
 # ---- one rule ------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import Block
-from contactopt.compliance.counting import days_counted, gather, is_numeric, windows_of
+from contactopt.compliance.counted_windows import days_counted, is_numeric, windows_of
+from contactopt.compliance.counting import gather
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.evaluate import evaluate

@@ -18,8 +18,8 @@ from contactopt.journal.columns import Ints, codes_of, instants, text
 from contactopt.journal.kernels import NEVER
 from contactopt.journal.local_time import DAY_US
 from contactopt.journal.promises import PROMISE_STATES
-from contactopt.journal.timeline_rows import OneCustomer, lines
-from contactopt.journal.timeline_words import plain, stated, way
+from contactopt.journal.timeline.rows import OneCustomer, lines
+from contactopt.journal.timeline.words import plain, stated, way
 
 __all__ = ["changed_lines"]
 

@@ -16,9 +16,9 @@ from contactopt.journal.columns import instants, text
 from contactopt.journal.debts import ENDED
 from contactopt.journal.local_time import local_day, local_day_end
 from contactopt.journal.outcome_events import REACHED_OUTCOMES
-from contactopt.journal.timeline_holds import holds_in_force
-from contactopt.journal.timeline_rows import OneCustomer
-from contactopt.journal.timeline_words import stated
+from contactopt.journal.timeline.holds import holds_in_force
+from contactopt.journal.timeline.rows import OneCustomer
+from contactopt.journal.timeline.words import stated
 
 __all__ = ["TimelineState", "state_of"]
 

@@ -13,9 +13,9 @@ from contactopt.contracts.portfolio import Portfolio
 from contactopt.errors import ContractError
 from contactopt.journal.journal import Journal
 from contactopt.journal.local_time import to_us
-from contactopt.journal.timeline_changes import changed_lines
-from contactopt.journal.timeline_rows import OneCustomer, recorded_lines
-from contactopt.journal.timeline_state import TimelineState, state_of
+from contactopt.journal.timeline.changes import changed_lines
+from contactopt.journal.timeline.rows import OneCustomer, recorded_lines
+from contactopt.journal.timeline.state import TimelineState, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -213,7 +213,7 @@ class Timeline:
 
     @cached_property
     def _brief(self) -> str:
-        from contactopt.journal.timeline_brief import brief_text
+        from contactopt.journal.timeline.brief import brief_text
 
         return brief_text(self.state)
 
@@ -226,11 +226,11 @@ class Timeline:
         return {"state": self.state.to_dict(), "events": rows}
 
     def __repr__(self) -> str:
-        from contactopt.journal.timeline_brief import timeline_text
+        from contactopt.journal.timeline.brief import timeline_text
 
         return timeline_text(self._frame, self.brief())
 
     def _repr_html_(self) -> str:
-        from contactopt.journal.timeline_brief import timeline_html
+        from contactopt.journal.timeline.brief import timeline_html
 
         return timeline_html(self._frame, self.state)

@@ -16,7 +16,7 @@ from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.columns import Ints, codes_of, instants, known_at, numbers, text
 from contactopt.journal.debts import STAGES, stage_codes
 from contactopt.journal.journal import Journal
-from contactopt.journal.timeline_words import (
+from contactopt.journal.timeline.words import (
     decision_words,
     plain,
     snapshot_words,
@@ -62,8 +62,8 @@ class OneCustomer:
         self.journal, self.view, self.code = journal, view, code
         self.zone = str(journal.zones[code])
         self.debts = self.own(view.debts)
-        names = journal.debts.frame
-        self._currency = dict(zip(text(names, "debt_id"), text(names, "currency"), strict=True))
+        ids, currency = (text(journal.debts.frame, c) for c in ("debt_id", "currency"))
+        self._currency = dict(zip(ids, currency, strict=True))
         self.touches = self.own(view.touches)
         self._named = self._debts_named()
 
@@ -71,8 +71,7 @@ class OneCustomer:
         """Return the debts that touches name, as the rows say: somebody else's among them."""
         row_of = dict(zip(text(self.touches, "touch_id"), self.touches.index, strict=True))
         named: dict[int, set[str]] = {}
-        for table in ("touches", "touch_debts"):
-            frame = self.journal.tables[table]
+        for frame in (self.journal.tables[t] for t in ("touches", "touch_debts")):
             for touch, debt in zip(text(frame, "touch_id"), text(frame, "debt_id"), strict=True):
                 if touch in row_of and isinstance(debt, str):
                     named.setdefault(int(row_of[touch]), set()).add(debt)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from contactopt.journal.timeline_state import TimelineState
-from contactopt.journal.timeline_words import plain, way
+from contactopt.journal.timeline.state import TimelineState
+from contactopt.journal.timeline.words import plain, way
 
 __all__ = ["brief_text", "timeline_html", "timeline_text"]
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.timeline_rows import OneCustomer
-from contactopt.journal.timeline_words import stated
+from contactopt.journal.timeline.rows import OneCustomer
+from contactopt.journal.timeline.words import stated
 
 __all__ = ["OUTCOME_HOLDS", "STATUS_HOLDS", "holds_in_force"]
 
