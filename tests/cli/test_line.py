@@ -142,3 +142,10 @@ def test_demo_keeps_everything_in_its_folder(tmp_path: Path, mlflow_template: Pa
     assert result["version"] == "models:/contactopt-demo/1"
     assert result["customers"] == 200
     assert result["batch_id"] in (tmp_path / "small" / "plan" / "plan.html").read_text("utf-8")
+
+
+def test_what_is_said_of_several_places_in_the_same_words_is_one_line() -> None:
+    from contactopt.cli.rank import _alike
+
+    said = ["US-GA: no hours", "no calendar", "US-TX: no hours", "CO: floor: lowered"]
+    assert _alike(said) == ["US-GA, US-TX: no hours", "no calendar", "CO: floor: lowered"]

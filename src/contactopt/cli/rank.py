@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,10 +124,22 @@ def plan_text(
 ) -> str:
     """Write the same for people."""
     lines = [repr(plan)]
-    lines += [f"  not checked       {rule}: {why}" for rule, why in _not_checked(plan, config)]
-    lines += [f"  note              {note}" for note in plan.batch.meta.get("rules_notes", ())]
+    unchecked = [f"{rule}: {why}" for rule, why in _not_checked(plan, config)]
+    lines += [f"  not checked       {line}" for line in _alike(unchecked)]
+    lines += [
+        f"  note              {line}" for line in _alike(plan.batch.meta.get("rules_notes", ()))
+    ]
     lines += [f"  wrote             {path}" for path in _files(folder, page)]
     return "\n".join(lines)
+
+
+def _alike(said: Iterable[str]) -> list[str]:
+    """Put into one line whatever is said of several rules or places in the same words."""
+    about: dict[str, list[str]] = {}
+    for line in said:
+        what, colon, words = line.partition(": ")
+        about.setdefault(words if colon else line, []).append(what if colon else "")
+    return [f"{', '.join(who)}: {words}" if any(who) else words for words, who in about.items()]
 
 
 def _loaded(model: str, tracking_uri: str | None) -> ContactStrategy:
