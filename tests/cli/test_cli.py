@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import pandas as pd
 import pytest
+from command_line import contactopt
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from contactopt.cli import app, main
+from contactopt.cli import app
 
 VERBS = [
     "init",
@@ -37,29 +34,6 @@ VERBS = [
     "promote",
     "rollback",
 ]
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def contactopt(*args: object, cwd: Path) -> Done:
-    """Run the command's entry point in this process: libraries are loaded once for all tests."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        contextlib.chdir(cwd),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["contactopt", *map(str, args)]),
-    ):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-    return Done(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import sys
 from pathlib import Path
-from unittest import mock
 
 import pandas as pd
 import pytest
+from command_line import contactopt
 
-from contactopt.cli import main
 from contactopt.contracts import Portfolio
 
 MAPPING = """\
@@ -29,18 +25,8 @@ codes:
 
 
 def run(*args: object, cwd: Path) -> tuple[int, str, str]:
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        contextlib.chdir(cwd),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        mock.patch.object(sys, "argv", ["contactopt", *map(str, args)]),
-    ):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-    return code, out.getvalue(), err.getvalue()
+    done = contactopt(*args, cwd=cwd)
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

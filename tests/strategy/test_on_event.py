@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import contactopt as co
+from contactopt.compliance import shared_point_rotation
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
 from contactopt.errors import ContractError
@@ -143,3 +144,35 @@ def test_events_that_cannot_be_placed_are_refused(scene):
         send(touchs=[touch])
     with pytest.raises(ContractError, match="does not have"):
         send(touches=[{**touch, "customer_id": free(scene, 0), "contact_point_id": "none"}])
+
+
+def test_a_new_point_that_somebody_else_has_joins_the_rotation(scene):  # 003-14
+    """On one of two days each of the two who share the phone has to wait."""
+    who, other = free(scene, 0), free(scene, 1)
+    points = scene.tables["contact_points"]
+    theirs = points[points["customer_id"] == other].iloc[0]
+    tables = dict(scene.tables)
+    tables["contact_points"] = points.assign(
+        address_key=np.where(points.index == theirs.name, "one phone", None)
+    )
+    portfolio = Portfolio.from_frames(tables, complete_to=scene.complete)
+    new = {
+        "contact_point_id": "E",
+        "customer_id": who,
+        "kind": theirs["kind"],
+        "place": "home",
+        "address_key": "one phone",
+        "valid_from": scene.as_of - pd.Timedelta(days=9),
+    }
+    rested = []
+    for seed in range(6):
+        one = scene.strategy.on_event(
+            portfolio, {"contact_points": [new]}, as_of=scene.now, random_state=seed
+        )
+        rested.append(any("house.shared_point" in r for r in one.reasons_of(who).values()))
+        tables["contact_points"] = pd.concat(
+            [portfolio.tables["contact_points"], pd.DataFrame([new])], ignore_index=True
+        )
+        both = Portfolio.from_frames(tables, complete_to=scene.complete)
+        assert rested[-1] == (who in set(shared_point_rotation(both, scene.now, seed).squeeze(1)))
+    assert len(set(rested)) == 2

@@ -127,7 +127,7 @@ def _calendars(year: int | None) -> Iterator[Finding]:
 
         found = {c: len(holidays.country_holidays(c, years=asked)) for c in _CALENDARS}
     except (ImportError, NotImplementedError, ValueError):
-        found = dict.fromkeys(_CALENDARS, 0)
+        found = dict.fromkeys(_CALENDARS, 0)  # no holidays at all is told as a warning below
     few = [c for c, n in found.items() if n < _FEWEST]
     told = ", ".join(f"{c} {n}" for c, n in found.items())
     way_on = f"pip install --upgrade holidays: {', '.join(few)} of {asked} look incomplete"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -17,9 +17,6 @@ from contactopt.policy.batch import score_customer
 from contactopt.segments import StageSegments
 
 __all__ = ["score_after_event"]
-
-#: whom the rotation of a portfolio leaves out, by UTC date and seed: worked out once a day
-_RESTING: WeakKeyDictionary[Portfolio, dict[tuple[str, int], frozenset[str]]] = WeakKeyDictionary()
 
 
 def score_after_event(
@@ -37,18 +34,27 @@ def score_after_event(
 ) -> ScoredBatch:
     """Score the customer whom new rows concern; see `ContactStrategy.on_event`."""
     one = customer_after(portfolio, events, customer_id=customer_id, extra_channels=config.channels)
-    kept = _RESTING.setdefault(portfolio, {})
-    day = (as_of.strftime("%Y-%m-%d"), random_state)
-    if day not in kept:
-        ids = shared_point_rotation(portfolio, as_of, random_state)["customer_id"]
-        kept[day] = frozenset(ids)
     return score_customer(
         one,
         models=models,
         rules=rules,
         config=config,
         as_of=as_of,
-        rests=str(one.customer_ids[0]) in kept[day],
+        rests=_rests(portfolio, one, as_of, random_state),
         policy_version=policy_version,
         segments=segments,
     )
+
+
+def _rests(portfolio: Portfolio, one: Portfolio, as_of: pd.Timestamp, random_state: int) -> bool:
+    """Return whether the rotation leaves the customer out, their new contact points included.
+
+    The rotation of everybody is worked out only for a customer who shares an address.
+    """
+    points, mine = portfolio.tables["contact_points"], one.tables["contact_points"]
+    others = points[points["customer_id"] != one.customer_ids[0]]
+    if not others["address_key"].isin(mine["address_key"].dropna()).any():
+        return False
+    both = SimpleNamespace(tables={"contact_points": pd.concat([others, mine], ignore_index=True)})
+    resting = shared_point_rotation(both, as_of, random_state)["customer_id"]
+    return one.customer_ids[0] in set(resting)

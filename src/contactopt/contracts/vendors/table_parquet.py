@@ -110,7 +110,7 @@ def _cast(
     try:
         return array.cast(there)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
+        return None  # the caller then writes the whole column as the contract's kind
 
 
 def _as_kind(table: pa.Table, column: str, name: str) -> pa.Table:
