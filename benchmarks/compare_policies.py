@@ -129,7 +129,7 @@ def contact_log(portfolio, as_of, config):
     from contactopt.journal import payment_labels
     from contactopt.journal.local_time import DAY_US
     from contactopt.journal.terms import open_journal
-    from contactopt.models.attempt_history import attempt_history
+    from contactopt.models.reach.attempt_history import attempt_history
 
     journal = open_journal(portfolio, config)
     view = journal.as_of(as_of)

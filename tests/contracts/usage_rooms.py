@@ -20,8 +20,8 @@ from contactopt.config import StrategyConfig
 from contactopt.features import training_pairs
 from contactopt.journal import JournalView, payment_labels
 from contactopt.journal.terms import open_journal
-from contactopt.models.attempt_history import attempt_history
 from contactopt.models.fitting import FittedModels, fit_models, models_to_state
+from contactopt.models.reach.attempt_history import attempt_history
 from contactopt.policy.scorer import score_block
 
 #: rooms whose content a column or word may change, the cheap ones first

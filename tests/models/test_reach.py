@@ -9,8 +9,8 @@ from contactopt.bundle import load_bundle, save_bundle
 from contactopt.contracts import ActionSpace
 from contactopt.errors import ConfigError, ContractError
 from contactopt.models import ReachModel
-from contactopt.models.random_effects import Family, fit_effects
-from contactopt.models.variance_components import shared_variances
+from contactopt.models.reach.random_effects import Family, fit_effects
+from contactopt.models.reach.variance_components import shared_variances
 
 CHANNELS = ["call_agent", "sms", "email"]
 LEVEL = np.array([-1.3, 2.5, -1.2])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contactopt.errors import ContactoptError
-from contactopt.models.splits import cross_fit_folds, group_hash, row_hash, temporal_split
+from contactopt.models.learners.splits import cross_fit_folds, group_hash, row_hash, temporal_split
 
 
 @settings(deadline=None, max_examples=50)

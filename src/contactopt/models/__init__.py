@@ -3,11 +3,10 @@
 from contactopt.models.amount import AmountModel
 from contactopt.models.effect import Effect, EffectModel
 from contactopt.models.harm import Harm, HarmModel
+from contactopt.models.learners.splits import temporal_split
 from contactopt.models.payment import PaymentModel
 from contactopt.models.pressure import touches_before
-from contactopt.models.reach import Reach, ReachModel
-from contactopt.models.reach_events import is_reached
-from contactopt.models.splits import temporal_split
+from contactopt.models.reach import Reach, ReachModel, is_reached
 
 __all__ = [
     "AmountModel",

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from contactopt.errors import ConfigError
-from contactopt.models.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
-from contactopt.models.debt_age import bucket_of, prior_paid_share, shrunken_rates
-from contactopt.models.encoder import Encoder, checked_matrix, checked_weight, column_of
-from contactopt.models.splits import content_order, cross_fit_folds, group_hash, row_hash
+from contactopt.models.learners.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
+from contactopt.models.learners.debt_age import bucket_of, prior_paid_share, shrunken_rates
+from contactopt.models.learners.encoder import Encoder, checked_matrix, checked_weight, column_of
+from contactopt.models.learners.splits import content_order, cross_fit_folds, group_hash, row_hash
 
 __all__ = ["AmountModel"]
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.attempts import column, known_channels, need
+from contactopt.models.reach.attempts import column, known_channels, need
 
 __all__ = ["Harm", "HarmModel"]
 

@@ -13,7 +13,7 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import ActionSpace, ScoredBatch
 from contactopt.journal import JournalView
 from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
-from contactopt.models.attempt_history import attempt_history, recent_touches
+from contactopt.models.reach.attempt_history import attempt_history, recent_touches
 from contactopt.policy.pools import assign_pools
 from contactopt.policy.value import action_values, discount_factor
 

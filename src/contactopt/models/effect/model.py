@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.attempts import known_channels, need
-from contactopt.models.contrast import Contrast, drawn_contrast
-from contactopt.models.effect_priors import EFFECT_PRIOR, POOLED_SD
+from contactopt.models.effect.contrast import Contrast, drawn_contrast
+from contactopt.models.effect.priors import EFFECT_PRIOR, POOLED_SD
+from contactopt.models.reach.attempts import known_channels, need
 
 __all__ = ["Effect", "EffectModel"]
 

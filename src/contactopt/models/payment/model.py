@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from contactopt.models.blend import Blend, fit_blend
-from contactopt.models.boosted import BoostingPlan
-from contactopt.models.debt_age import bucket_of, prior_payment_rate, shrunken_rates
-from contactopt.models.encoder import Encoder, checked_matrix, checked_weight, column_of
-from contactopt.models.splits import (
+from contactopt.models.learners.blend import Blend, fit_blend
+from contactopt.models.learners.boosted import BoostingPlan
+from contactopt.models.learners.debt_age import bucket_of, prior_payment_rate, shrunken_rates
+from contactopt.models.learners.encoder import Encoder, checked_matrix, checked_weight, column_of
+from contactopt.models.learners.splits import (
     Fold,
     content_order,
     cross_fit_folds,

@@ -12,22 +12,21 @@ from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.errors import ConfigError
-from contactopt.models.attempts import (
+from contactopt.models.reach.attempts import (
     AttemptColumns,
     Attempts,
     known_channels,
     need,
     told_rows,
 )
-from contactopt.models.random_effects import Slopes, fit_effects
-from contactopt.models.reach_families import (
+from contactopt.models.reach.families import (
     PERSONAL,
     personal_families,
     personal_variances,
     population_families,
     population_weight,
 )
-from contactopt.models.reach_priors import (
+from contactopt.models.reach.priors import (
     BLOCK_OF_HOUR,
     FATIGUE,
     N_BLOCKS,
@@ -35,8 +34,9 @@ from contactopt.models.reach_priors import (
     QUALITY,
     medium_of,
 )
-from contactopt.models.reach_tables import best_rows
-from contactopt.models.variance_components import logistic_shrink
+from contactopt.models.reach.random_effects import Slopes, fit_effects
+from contactopt.models.reach.tables import best_rows
+from contactopt.models.reach.variance_components import logistic_shrink
 
 __all__ = ["Reach", "ReachModel"]
 

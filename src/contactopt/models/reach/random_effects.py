@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from contactopt.models.variance_components import logistic_shrink
+from contactopt.models.reach.variance_components import logistic_shrink
 
 __all__ = ["Family", "Slopes", "fit_effects"]
 

@@ -18,12 +18,12 @@ from contactopt.features import FeaturePipeline, training_pairs
 from contactopt.journal import Journal, payment_labels
 from contactopt.journal.local_time import DAY_US
 from contactopt.models.amount import AmountModel
-from contactopt.models.attempt_history import attempt_history
-from contactopt.models.effect import EffectModel
+from contactopt.models.effect.model import EffectModel
 from contactopt.models.harm import HarmModel
-from contactopt.models.payment import PaymentModel
-from contactopt.models.reach import ReachModel
-from contactopt.models.splits import group_hash
+from contactopt.models.learners.splits import group_hash
+from contactopt.models.payment.model import PaymentModel
+from contactopt.models.reach.attempt_history import attempt_history
+from contactopt.models.reach.model import ReachModel
 
 __all__ = ["FITTED_PARTS", "FittedModels", "fit_models"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from contactopt.models.splits import row_hash
+from contactopt.models.learners.splits import row_hash
 
 __all__ = ["Calibrator", "sigmoid_loss"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.models.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
-from contactopt.models.calibrator import Calibrator, sigmoid_loss
-from contactopt.models.linear import LogisticLearner
-from contactopt.models.splits import Fold
+from contactopt.models.learners.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
+from contactopt.models.learners.calibrator import Calibrator, sigmoid_loss
+from contactopt.models.learners.linear import LogisticLearner
+from contactopt.models.learners.splits import Fold
 
 __all__ = ["Blend", "fit_blend"]
 

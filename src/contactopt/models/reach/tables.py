@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.models.reach_priors import BLOCK_OF_HOUR
+from contactopt.models.reach.priors import BLOCK_OF_HOUR
 
 __all__ = ["best_rows", "support_of"]
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.reach_events import UNOBSERVABLE
-from contactopt.models.reach_priors import BLOCK_OF_HOUR, N_BLOCKS
+from contactopt.models.reach.events import UNOBSERVABLE
+from contactopt.models.reach.priors import BLOCK_OF_HOUR, N_BLOCKS
 
 __all__ = ["AttemptColumns", "Attempts", "column", "known_channels", "need", "told_rows"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.models.splits import Fold
+from contactopt.models.learners.splits import Fold
 
 __all__ = ["BoostingPlan", "Trees", "cross_fit_trees", "train_trees"]
 

@@ -7,9 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from contactopt.models.attempts import Attempts
-from contactopt.models.random_effects import Family, Slopes, fit_effects
-from contactopt.models.reach_priors import (
+from contactopt.models.reach.attempts import Attempts
+from contactopt.models.reach.priors import (
     BLOCK_OF_HOUR,
     CHANNEL_SD,
     N_BLOCKS,
@@ -18,7 +17,8 @@ from contactopt.models.reach_priors import (
     hour_prior,
     medium_of,
 )
-from contactopt.models.variance_components import logistic_shrink, shared_variances
+from contactopt.models.reach.random_effects import Family, Slopes, fit_effects
+from contactopt.models.reach.variance_components import logistic_shrink, shared_variances
 
 __all__ = [
     "PERSONAL",

@@ -9,7 +9,7 @@ import pandas as pd
 from contactopt.journal import JournalView
 from contactopt.journal.local_time import DAY_US, local_day, local_hour
 from contactopt.models.pressure import touches_before
-from contactopt.models.reach_events import UNOBSERVABLE, is_reached
+from contactopt.models.reach.events import UNOBSERVABLE, is_reached
 
 __all__ = ["attempt_history", "recent_touches"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.models.linear_design import LinearDesign
+from contactopt.models.learners.linear_design import LinearDesign
 
 __all__ = ["LogisticLearner"]
 

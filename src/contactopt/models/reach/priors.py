@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts.vocabulary import CHANNELS
-from contactopt.models.reach_events import SPOKEN
+from contactopt.models.reach.events import SPOKEN
 
 __all__ = [
     "BLOCK_OF_HOUR",

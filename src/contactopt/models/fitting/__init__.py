@@ -1,0 +1,11 @@
+"""All parts of a strategy fitted in one go, and their state."""
+
+from contactopt.models.fitting.fit import (
+    FITTED_PARTS,
+    FittedModels,
+    fit_models,
+    models_from_state,
+    models_to_state,
+)
+
+__all__ = ["FITTED_PARTS", "FittedModels", "fit_models", "models_from_state", "models_to_state"]
