@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr__` loads on demand
     from contactopt import compliance as rules
-    from contactopt import datasets, segments, simulation
+    from contactopt import datasets, segments, simulation, testing
     from contactopt.contracts import (
         ActionSpace,
         Portfolio,
@@ -31,8 +31,10 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr_
     from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
     from contactopt.plan import ContactPlan, rank, read_decisions
     from contactopt.policy import ContactPolicy, LogBarrier, Softmax
+    from contactopt.segments import BehaviourSegments
     from contactopt.strategy import ContactStrategy
     from contactopt.tracking import load_strategy, log_strategy
+    from contactopt.tuning import tune
 
 try:
     __version__ = version("contactopt")
@@ -43,6 +45,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _ROOMS = {
     "ActionSpace": "contracts",
     "AmountModel": "models",
+    "BehaviourSegments": "segments",
     "ContactPlan": "plan",
     "ContactPolicy": "policy",
     "ContactStrategy": "strategy",
@@ -65,6 +68,7 @@ _ROOMS = {
     "read_decisions": "plan",
     "read_vendor_file": "contracts",
     "timeline": "journal.timeline",
+    "tune": "tuning",
 }
 #: public name of a whole room -> its module
 _MODULES = {
@@ -72,11 +76,13 @@ _MODULES = {
     "rules": "compliance",
     "segments": "segments",
     "simulation": "simulation",
+    "testing": "testing",
 }
 
 __all__ = [
     "ActionSpace",
     "AmountModel",
+    "BehaviourSegments",
     "ContactPlan",
     "ContactPolicy",
     "ContactStrategy",
@@ -103,7 +109,9 @@ __all__ = [
     "rules",
     "segments",
     "simulation",
+    "testing",
     "timeline",
+    "tune",
 ]
 
 

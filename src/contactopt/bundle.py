@@ -5,6 +5,7 @@ A bundle is a flat folder::
     bundle.json            format version, kind, library version, names of the parts
     <part>.json            one part of the state, arrays with type, shape and exact values
     <part>.<key>.txt       long text of that part (a LightGBM model, for instance)
+    <NAME>.md              what people read (a model card); sealed, never parsed
     manifest.json          size and SHA-256 of every other file
 
 Nothing is parsed before the whole folder has been compared with the manifest: a truncated
@@ -33,6 +34,7 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 INDEX = "bundle.json"
 _PART_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_DOCUMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*\.md\Z")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _SAVE_AGAIN = "load another version, or save the strategy again"
 
@@ -49,7 +51,13 @@ class ModelText(str):
     __slots__ = ()
 
 
-def save_bundle(state: Mapping[str, Any], folder: str | Path, *, kind: str = "strategy") -> str:
+def save_bundle(
+    state: Mapping[str, Any],
+    folder: str | Path,
+    *,
+    kind: str = "strategy",
+    documents: Mapping[str, str] | None = None,
+) -> str:
     """Write a state as a bundle: whole or not at all, same state same bytes.
 
     Parameters
@@ -62,6 +70,8 @@ def save_bundle(state: Mapping[str, Any], folder: str | Path, *, kind: str = "st
         Where to write. An earlier bundle there is replaced; any other content is refused.
     kind : str
         What the bundle holds; ``load_bundle`` can ask for it.
+    documents : mapping of str to str, optional
+        Texts for people, by file name (``MODEL_CARD.md``); sealed like the rest.
 
     Returns
     -------
@@ -83,7 +93,7 @@ def save_bundle(state: Mapping[str, Any], folder: str | Path, *, kind: str = "st
     """
     target = Path(folder)
     _refuse_foreign_folder(target)
-    files = _render(state, kind)
+    files = _render(state, kind, documents or {})
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as work:
         fresh = Path(work, "new")
@@ -147,9 +157,15 @@ def content_hash(folder: str | Path) -> str:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def _render(state: Mapping[str, Any], kind: str) -> dict[str, bytes]:
+def _render(state: Mapping[str, Any], kind: str, documents: Mapping[str, str]) -> dict[str, bytes]:
     """All files of the bundle, name to bytes, the manifest last."""
     files: dict[str, bytes] = {}
+    for name, text in documents.items():
+        if not _DOCUMENT_NAME.match(name):
+            raise BundleError(
+                f"{name!r} cannot be the name of a document", hint="use capitals: MODEL_CARD.md"
+            )
+        files[name] = text.encode()
     for part, content in state.items():
         if not _PART_NAME.match(part) or part in {"bundle", "manifest"}:
             raise BundleError(

@@ -248,3 +248,17 @@ def test_empty_state(tmp_path: Path) -> None:
     digest = save_bundle({}, tmp_path / "bundle")
     assert load_bundle(tmp_path / "bundle") == {}
     assert len(digest) == 64
+
+
+def test_documents_are_sealed_and_never_parsed(tmp_path: Path) -> None:
+    texts = {"MODEL_CARD.md": "# Card\n{not json\n"}
+    digest = save_bundle(STATE, tmp_path / "b", documents=texts)
+    assert digest == content_hash(tmp_path / "b") != save_bundle(STATE, tmp_path / "plain")
+    assert (tmp_path / "b" / "MODEL_CARD.md").read_text("utf-8") == texts["MODEL_CARD.md"]
+    assert list(load_bundle(tmp_path / "b")) == list(STATE)
+    (tmp_path / "b" / "MODEL_CARD.md").write_text("# Another card\n")
+    with pytest.raises(BundleError):
+        load_bundle(tmp_path / "b")
+    for name in ("manifest.json", "card.md", "../CARD.md", "CARD.txt"):
+        with pytest.raises(BundleError, match="cannot be the name of a document"):
+            save_bundle(STATE, tmp_path / "c", documents={name: ""})

@@ -25,6 +25,8 @@ VERBS = [
     "ingest",
     "validate",
     "fit",
+    "tune",
+    "score",
     "rank",
     "recheck",
     "export",

@@ -150,6 +150,20 @@ def test_every_published_vector_agrees_rule_included():  # 002, 003
              ]},
             [],
         ),
+        # one number, another person: a cap per number counts, a cap per person does not
+        *(
+            ({"jurisdictions": ["US", "US-WA"], "candidate_zones": ["America/Los_Angeles"],
+              "at_zone": "America/Los_Angeles",
+              "action": {"channel": "call", "phone": "1", "line_type": "wireless"},
+              "prior_events": [
+                  {"at": f"2026-03-0{d}T08:30", "channel": "call", "outcome": "busy", "phone": p,
+                   "person": "somebody else"}
+                  for d in days
+              ]}, denied)
+            for p, days, denied in (
+                ("1", (5, 5), ["us-wa.cell_day_cap"]), ("2", (5, 5), []), ("1", (2, 3, 4), []),
+            )
+        ),
         # profiles
         ({"jurisdictions": ["DE"], "candidate_zones": ["Europe/Berlin"], "profile": "policy",
           "at_zone": "Europe/Berlin", "at_local": "2026-03-05T21:00"}, ["de.no_hours"]),

@@ -7,9 +7,12 @@ from feature_worlds import built, fitted
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from contactopt.config import StrategyConfig
+from contactopt.contracts import Portfolio
 from contactopt.errors import ConfigError
 from contactopt.features import BLOCKS, FeaturePipeline
 from contactopt.journal import Journal
+from contactopt.journal.terms import open_journal
 
 
 @pytest.fixture(scope="module")
@@ -107,20 +110,22 @@ def test_age_is_a_feature_only_on_request(world):  # 001-04, 004-04
     assert age.tolist() == (2026 - years).tolist()
 
 
-def test_money_is_converted(world):
-    _, journal, customers, instants, _ = world
-    plain = fitted(journal, customers, instants, blocks=["payments", "debt"])
-    double = fitted(
-        journal, customers, instants, blocks=["payments", "debt"], exchange_rates={"USD": 2.0}
-    )
-    a = plain.transform(journal, as_of=instants, customers=customers)
-    b = double.transform(journal, as_of=instants, customers=customers)
+def test_money_is_converted_where_the_journal_is_opened(world):
+    tables, _, customers, instants, _ = world
+
+    def features(currency, **rates):
+        objective = {"objective": {"currency": currency, "exchange_rates": rates}}
+        opened = open_journal(Portfolio.from_frames(tables), StrategyConfig.from_mapping(objective))
+        pipeline = fitted(opened, customers, instants, blocks=["payments", "debt"])
+        return pipeline.transform(opened, as_of=instants, customers=customers)
+
+    a, b = features("USD"), features("EUR", USD=2.0)
     for name in ("payments.sum_90d", "debt.balance", "debt.total_past_due_now"):
         np.testing.assert_allclose(b[name], 2 * a[name])
         assert a[name].max() > 0
     np.testing.assert_allclose(b["debt.past_due_to_balance"], a["debt.past_due_to_balance"])
-    with pytest.raises(ConfigError, match="no exchange rate for USD"):
-        fitted(journal, customers, instants, exchange_rates={"EUR": 1.0})
+    with pytest.raises(ConfigError, match="no exchange rate"):
+        features("EUR", COP=2.0)
 
 
 def test_no_customers_and_no_history_give_frames_of_the_same_columns(world):

@@ -57,9 +57,12 @@ def test_later_time_validates_where_times_are_given():
     times = pd.date_range("2026-01-01", periods=3000, freq="h", tz="UTC")
     groups = [f"C-{k % 500}" for k in range(3000)]
     model = PaymentModel().fit(X, y, times=times, groups=groups)
-    assert model.fit_record_["validation"] == "later time"
-    assert model.fit_record_["held_out_rows"] == 900
-    same = PaymentModel().fit(X, y, times=np.zeros(3000), groups=groups)
+    record = model.fit_record_
+    assert record["validation"] == "random folds and later time"
+    assert (record["held_out_rows"], record["later_rows"]) == (3000, 900)
+    assert 0.4 < record["later_log_loss"] < record["base_rate_log_loss"]
+    assert record["rounds"] >= record["rounds_random"] / 2
+    same = PaymentModel(max_rounds=20).fit(X, y, times=np.zeros(3000), groups=groups)
     assert same.fit_record_["validation"] == "random folds"
 
 
@@ -129,7 +132,7 @@ def test_state_through_a_bundle_predicts_the_same_bits(n, tmp_path):
 
 
 def test_threads_row_order_and_clones_do_not_change_the_result():
-    X, y = world(3000, 11)
+    X, y = world(1000, 11)
     one = PaymentModel(num_threads=1).fit(X, y).predict_proba(X)
     two = PaymentModel(num_threads=2).fit(X, y).predict_proba(X)
     assert np.array_equal(one, two)

@@ -56,7 +56,10 @@ def test_too_little_data_is_said_and_not_guessed() -> None:
     ).all()
     assert tiny["product_mix"] == "not enough data"
     assert "not enough data (n=2)" in repr(made) and "not enough data" in made._repr_html_()
-    assert made.mix.set_index("segment").loc["tiny", "share"].isna().all()
+    mix = made.mix[made.mix["segment"] == "tiny"]
+    # two cells of three and two customers stand together: nobody is singled out
+    assert mix["value"].tolist() == ["(few)"] and mix["n_customers"].tolist() == [5]
+    assert mix["share"].isna().all()
 
 
 def test_mixes_add_up_and_null_is_a_group() -> None:
@@ -69,6 +72,21 @@ def test_mixes_add_up_and_null_is_a_group() -> None:
     assert by.frame["product"].tolist() == ["credit_card", "tax"] and by.mix.empty
     ordered = frame.assign(segment=pd.Categorical(frame["segment"], ["late", "early", "no"]))
     assert profile(ordered).frame["segment"].tolist() == ["late", "early", "(none)"]
+
+
+def test_combinations_of_columns_are_groups_and_further_amounts_are_told() -> None:  # 000-10
+    frame = people().assign(calls=np.arange(100) % 7)
+    made = profile(frame, by=["product", "segment"], amounts=["calls"], min_customers=1)
+    assert made.by == "product · segment"
+    told = made.frame.set_index(made.by)
+    assert told.index.tolist()[:2] == ["credit_card · early", "credit_card · late"]
+    part = frame[(frame["product"] == "tax") & (frame["segment"] == "early")]
+    assert told.loc["tax · early", "n_customers"] == len(part)
+    assert told.loc["tax · early", "calls_p50"] == part["calls"].quantile(0.5)
+    assert told["n_customers"].sum() == 100 and "calls" in repr(made)
+    assert made.mix.empty  # no mix of a column that makes the groups
+    with pytest.raises(ConfigError, match="no column 'shoe'"):
+        profile(people(), amounts=["shoe"])
 
 
 def test_empty_frames_and_wrong_questions() -> None:

@@ -22,8 +22,10 @@ from contactopt.cli.replay import replay
 from contactopt.cli.rollback import rollback
 from contactopt.cli.rules import rules_app
 from contactopt.cli.schema import schema
+from contactopt.cli.score import score
 from contactopt.cli.simulate import simulate
 from contactopt.cli.timeline import timeline
+from contactopt.cli.tune import tune
 from contactopt.cli.validate import validate
 from contactopt.cli.why import why
 from contactopt.errors import ContactoptError
@@ -54,6 +56,8 @@ for verb in (
     ingest,
     validate,
     fit,
+    tune,
+    score,
     rank,
     recheck,
     export,

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from contactopt.config import StrategyConfig
     from contactopt.contracts import Portfolio
+    from contactopt.strategy import ContactStrategy
 
-__all__ = ["instant_of", "read_config", "read_portfolio"]
+__all__ = ["instant_of", "read_config", "read_portfolio", "read_strategy"]
 
 _HINT = "write ISO 8601 with zone, for example 2026-06-02T12:00Z, or the word latest"
 
@@ -46,6 +47,13 @@ def read_config(path: Path | None) -> StrategyConfig | None:
     from contactopt.config import StrategyConfig
 
     return None if path is None else StrategyConfig.from_yaml(path)
+
+
+def read_strategy(model: str, tracking_uri: str | None) -> ContactStrategy:
+    """Load a fitted strategy by its registered name or from its folder."""
+    from contactopt.tracking import load_strategy
+
+    return load_strategy(model, tracking_uri=tracking_uri)
 
 
 def read_portfolio(

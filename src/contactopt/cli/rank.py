@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contactopt.cli.inputs import instant_of, read_portfolio
+from contactopt.cli.inputs import instant_of, read_portfolio, read_strategy
 from contactopt.cli.options import (
     AsOf,
     Json,
@@ -78,7 +78,7 @@ def rank(
         )
     from contactopt.contracts.checks import check_config
 
-    chosen = _loaded(model, tracking_uri) if model else _unfitted(strategy)
+    chosen = read_strategy(model, tracking_uri) if model else _unfitted(strategy)
     progress = shows_progress(as_json=as_json)
     data = read_portfolio(
         portfolio, chosen.config, max_quarantined_share=max_quarantined_share, progress=progress
@@ -142,12 +142,6 @@ def _alike(said: Iterable[str]) -> list[str]:
     return [f"{', '.join(who)}: {words}" if any(who) else words for words, who in about.items()]
 
 
-def _loaded(model: str, tracking_uri: str | None) -> ContactStrategy:
-    from contactopt.tracking import load_strategy
-
-    return load_strategy(model, tracking_uri=tracking_uri)
-
-
 def _unfitted(strategy: Path | None) -> ContactStrategy:
     from contactopt.strategy import ContactStrategy
 
@@ -175,7 +169,9 @@ def _rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
 def _not_checked(plan: ContactPlan, config: StrategyConfig) -> tuple[tuple[str, str], ...]:
     from contactopt.compliance import RuleBook
 
-    return RuleBook.load(config.rules, plan.batch.as_of).unchecked
+    every = RuleBook.load(config.rules, plan.batch.as_of).unchecked
+    here = plan.batch.meta.get("rules_not_checked")
+    return every if here is None else tuple(line for line in every if line[0] in set(here))
 
 
 def _files(folder: Path, page: Path | None) -> list[str]:

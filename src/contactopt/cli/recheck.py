@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from contactopt.cli.frame_file import check_frame_file, write_frame
 from contactopt.cli.inputs import instant_of, read_config, read_portfolio
 from contactopt.cli.options import AsOf, Json, MaxQuarantinedShare, PortfolioFolder, StrategyFile
 from contactopt.cli.output import shows_progress, table, tell
@@ -51,8 +52,7 @@ def recheck(
     from contactopt.plan import read_plan
     from contactopt.plan import recheck as judge
 
-    if out is not None and out.suffix not in (".csv", ".parquet"):
-        raise ConfigError("--out names neither a .csv nor a .parquet file")
+    check_frame_file(out)
     rows, _, own = read_plan(plan)
     config = read_config(strategy) or own
     if config is None:
@@ -70,7 +70,7 @@ def recheck(
     check_staleness(data, config, instant)
     found = judge(rows, data, instant, config=config)
     if out is not None:
-        _write(found, out)
+        write_frame(found, out)
     tell(_result(found, instant, out), _text(found, instant, out), as_json=as_json)
 
 
@@ -106,16 +106,3 @@ def _text(found: pd.DataFrame, instant: pd.Timestamp, out: Path | None) -> str:
     if out is not None:
         lines.append(f"  wrote {out}")
     return "\n".join(lines)
-
-
-def _write(found: pd.DataFrame, out: Path) -> None:
-    """Write beside the place and move: no half file is ever read."""
-    fresh = out.with_name(f".{out.name}.writing")
-    try:
-        if out.suffix == ".csv":
-            found.to_csv(fresh, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
-        else:
-            found.to_parquet(fresh, index=False)
-        fresh.replace(out)
-    finally:
-        fresh.unlink(missing_ok=True)

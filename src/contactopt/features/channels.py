@@ -11,6 +11,7 @@ from contactopt.contracts import vocabulary as v
 from contactopt.features._base import Column, FeatureBlock
 from contactopt.features.arithmetic import shrunken
 from contactopt.features.moments import Moments
+from contactopt.features.windows import window_lengths, window_name
 from contactopt.journal.folds import window_sums
 from contactopt.journal.local_time import DAY_US
 from contactopt.journal.outcome_events import REACHED_OUTCOMES
@@ -35,7 +36,7 @@ class Channels(FeatureBlock):
 
     Parameters
     ----------
-    windows_days : tuple of int, ascending
+    windows_days : tuple of float, ascending
         Windows of attempts; where there are several, the widest is left out.
     rate_days : int
     prior_strength : float
@@ -53,7 +54,7 @@ class Channels(FeatureBlock):
     def __init__(
         self,
         *,
-        windows_days: tuple[int, ...] = (7, 30, 90),
+        windows_days: tuple[float, ...] = (7, 30, 90),
         rate_days: int = 365,
         prior_strength: float = 5.0,
     ) -> None:
@@ -66,7 +67,7 @@ class Channels(FeatureBlock):
         past = f"{self.rate_days}d"
         out = []
         for c in OUTBOUND:
-            out += [Column(f"{c}_n_{w}d", "count", f"{w}d", _TOUCHES) for w in self._recent()]
+            out += [Column(f"{c}_n_{w}", "count", w, _TOUCHES) for w in self._recent()]
             out += [
                 Column(f"{c}_reached", "count", past, _OUTCOMES),
                 Column(f"{c}_known", "count", past, _OUTCOMES),
@@ -85,7 +86,7 @@ class Channels(FeatureBlock):
     def compute(self, moments: Moments) -> dict[str, Any]:
         """Return one array per column."""
         m = moments
-        windows = [d * DAY_US for d in self._recent()]
+        windows = window_lengths(self.windows_days)[: len(self._recent())]
         bucket = np.where(m.touch_outbound, m.touch_channel, -1)
         n = window_sums(
             m.journal.touches.index, _outbound_only(bucket), len(OUTBOUND), windows, m.customers,
@@ -95,19 +96,22 @@ class Channels(FeatureBlock):
         out: dict[str, Any] = {}
         for k, c in enumerate(OUTBOUND):
             for j, w in enumerate(self._recent()):
-                out[f"{c}_n_{w}d"] = n[:, k, j]
+                out[f"{c}_n_{w}"] = n[:, k, j]
             out[f"{c}_reached"], out[f"{c}_known"] = reached[:, k], tried[:, k]
             out[f"{c}_rate"] = shrunken(
                 reached[:, k], tried[:, k], self.rates_[k], self.prior_strength
             )
         return out
 
-    def _recent(self) -> tuple[int, ...]:
-        """Return the windows of attempts: the widest one is left to the rate."""
-        return self.windows_days[:-1] or self.windows_days
+    def _recent(self) -> list[str]:
+        """Return the names of the windows of attempts: the widest one is left to the rate."""
+        return [window_name(w) for w in self.windows_days[:-1] or self.windows_days]
 
     def _outcomes(self, m: Moments) -> tuple[Any, Any]:
         """Return reached and tried attempts with a known outcome, shape (n, n_channels)."""
+        return m.once(("channel", self.rate_days), lambda: self._fold_outcomes(m))
+
+    def _fold_outcomes(self, m: Moments) -> tuple[Any, Any]:
         events = m.journal.outcomes
         touch = events.index.rows
         channel = _outbound_only(np.where(m.touch_outbound, m.touch_channel, -1)[touch])

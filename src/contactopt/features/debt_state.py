@@ -73,12 +73,12 @@ class DebtState(FeatureBlock):
         snapshot = rows.of_lead(rows.states.snapshot, -1).astype(np.int64)
         out: dict[str, Any] = {}
         for name in _MONEY:
-            out[name] = value_at(getattr(log, name), snapshot) * m.lead_rate
-        out["past_due_now"] = rows.of_lead(rows.states.past_due_now) * m.lead_rate
-        out["principal"] = value_at(numbers(log.frame, "principal"), m.lead_debt) * m.lead_rate
+            out[name] = value_at(getattr(log, name), snapshot)
+        out["past_due_now"] = rows.of_lead(rows.states.past_due_now)
+        out["principal"] = value_at(numbers(log.frame, "principal"), m.lead_debt)
         out["margin_share"] = value_at(log.margin_share, m.lead_debt)
         out["days_past_due"] = rows.of_lead(rows.states.days_past_due)
-        paid = rows.of_lead(rows.states.paid_since) * m.lead_rate
+        paid = rows.of_lead(rows.states.paid_since)
         out["balance_to_principal"] = ratio(out["balance"], out["principal"])
         out["past_due_to_balance"] = ratio(out["past_due_now"], out["balance"])
         out["instalments_past_due"] = ratio(out["past_due_now"], out["instalment"])
@@ -108,8 +108,7 @@ class DebtState(FeatureBlock):
     def _totals(self, m: Moments) -> dict[str, Any]:
         rows = m.debts
         running = rows.states.exists & ~rows.states.ended
-        rate = m.rates[rows.debt] if len(m.rates) else np.empty(0)
-        balance = value_at(m.journal.debts.balance, rows.states.snapshot) * rate
+        balance = value_at(m.journal.debts.balance, rows.states.snapshot)
         worst = np.full(len(m), -np.inf)
         dpd = rows.states.days_past_due
         np.maximum.at(worst, rows.moment, np.where(running & ~np.isnan(dpd), dpd, -np.inf))
@@ -118,9 +117,7 @@ class DebtState(FeatureBlock):
             "n_collectable": rows.total(rows.states.collectable),
             "n_charged_off": rows.total(rows.states.charged_off & running),
             "total_balance": rows.total(np.where(running, balance, 0.0)),
-            "total_past_due_now": rows.total(
-                np.where(running, rows.states.past_due_now * rate, 0.0)
-            ),
+            "total_past_due_now": rows.total(np.where(running, rows.states.past_due_now, 0.0)),
             "max_days_past_due": np.where(np.isfinite(worst), worst, np.nan),
         }
 

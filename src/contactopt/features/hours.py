@@ -86,6 +86,9 @@ class Hours(FeatureBlock):
 
     def _outcomes(self, m: Moments) -> tuple[Any, Any]:
         """Return reached and tried attempts, shape (n, families x blocks)."""
+        return m.once(("hour", self.rate_days), lambda: self._fold_outcomes(m))
+
+    def _fold_outcomes(self, m: Moments) -> tuple[Any, Any]:
         events = m.journal.outcomes
         touch = events.index.rows
         family = np.where(m.touch_outbound, family_by_channel()[m.touch_channel], -1)[touch]

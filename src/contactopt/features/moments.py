@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,29 +67,22 @@ class Moments:
         Customer codes.
     instants : int64 array, shape (n,)
         Microseconds UTC.
-    rates : float array, shape (n_debts,), optional
-        Value of one unit of each debt's currency; 1 by default.
-    channel_roots : mapping, optional
-        Channel of the strategy's own -> the contract's channel it is like.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        customers: Any,
-        instants: Any,
-        *,
-        rates: Floats | None = None,
-        channel_roots: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, journal: Journal, customers: Any, instants: Any) -> None:
         self.journal = journal
         self.customers: Ints = np.ascontiguousarray(customers, dtype=np.int64)
         self.instants: Ints = np.ascontiguousarray(instants, dtype=np.int64)
-        self.rates = np.ones(len(journal.debt_ids)) if rates is None else rates
-        self.channel_roots = dict(channel_roots or {})
+        self._kept: dict[Any, Any] = {}
 
     def __len__(self) -> int:
         return len(self.customers)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` makes, made once per key: `learn` and `compute` share it."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     @cached_property
     def zone(self) -> pd.Categorical:
@@ -103,10 +96,10 @@ class Moments:
 
     @cached_property
     def touch_channel(self) -> Ints:
-        """Position in the contract's channels of each touch in the log, by `channel_roots`."""
+        """Position in the contract's channels of each touch in the log, -1 for other channels."""
         words = self.journal.touches.channel.categories
         code = {c: k for k, c in enumerate(v.CHANNELS)}
-        by_word = [code.get(self.channel_roots.get(str(w), str(w)), -1) for w in words]
+        by_word = [code.get(str(w), -1) for w in words]
         return np.array([*by_word, -1], dtype=np.int64)[self.journal.touches.channel.codes]
 
     @cached_property
@@ -116,11 +109,11 @@ class Moments:
 
     @cached_property
     def payment_values(self) -> Floats:
-        """Rewarded payments of the log in the strategy's currency, others NaN."""
+        """Rewarded payments of the log, others NaN."""
         log = self.journal.payments
         if len(log) == 0:
             return np.empty(0)
-        return np.where(log.rewarded, log.amount * self.rates[log.debt], np.nan)
+        return np.where(log.rewarded, log.amount, np.nan)
 
     @cached_property
     def debts(self) -> DebtRows:
@@ -129,9 +122,9 @@ class Moments:
         where, moment = log.by_customer.pairs(self.customers, self.instants)
         debt = log.by_customer.rows[where]
         states = log.states(debt, self.instants[moment])
-        balance = np.nan_to_num(value_at(log.balance, states.snapshot)) * self._rate(debt)
+        balance = np.nan_to_num(value_at(log.balance, states.snapshot))
         margin = np.nan_to_num(log.margin_share[debt], nan=1.0) if len(log) else np.empty(0)
-        weight = np.nan_to_num(states.past_due_now) * margin * self._rate(debt)
+        weight = np.nan_to_num(states.past_due_now) * margin
         collectable = states.collectable
         order = np.lexsort(
             (-debt, balance, np.where(collectable, weight, 0.0), ~states.ended, collectable, moment)
@@ -140,15 +133,7 @@ class Moments:
         lead[moment[order]] = order  # the last of each moment stays
         return DebtRows(moment, debt, states, lead)
 
-    def _rate(self, debt: Ints) -> Floats:
-        return self.rates[debt] if len(self.rates) else np.empty(0)
-
     @cached_property
     def lead_debt(self) -> Ints:
         """Debt code of the lead debt, -1 where none is known."""
         return self.debts.of_lead(self.debts.debt, -1).astype(np.int64)
-
-    @cached_property
-    def lead_rate(self) -> Floats:
-        """Value of one unit of the lead debt's currency."""
-        return value_at(self.rates, self.lead_debt)

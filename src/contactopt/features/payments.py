@@ -10,6 +10,7 @@ from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.features._base import Column, FeatureBlock
 from contactopt.features.arithmetic import days_between, ratio, shrunken, value_at
 from contactopt.features.moments import Moments
+from contactopt.features.windows import window_lengths, window_name
 from contactopt.journal.folds import (
     FOREVER_US,
     gap_statistics,
@@ -33,7 +34,7 @@ class Payments(FeatureBlock):
 
     Parameters
     ----------
-    windows_days : tuple of int
+    windows_days : tuple of float, ascending
         Windows of counts and sums.
     prior_strength : float
         Payments' worth of population in the share of part payments.
@@ -48,7 +49,7 @@ class Payments(FeatureBlock):
     fitted = ("part_share_",)
 
     def __init__(
-        self, *, windows_days: tuple[int, ...] = (7, 30, 90), prior_strength: float = 3.0
+        self, *, windows_days: tuple[float, ...] = (7, 30, 90), prior_strength: float = 3.0
     ) -> None:
         self.windows_days = windows_days
         self.prior_strength = prior_strength
@@ -56,11 +57,11 @@ class Payments(FeatureBlock):
     def columns(self) -> tuple[Column, ...]:
         """Return the catalogue of the columns."""
         out = []
-        for w in self.windows_days:
+        for w in map(window_name, self.windows_days):
             out += [
-                Column(f"n_{w}d", "count", f"{w}d", _SOURCE),
-                Column(f"sum_{w}d", "money", f"{w}d", _SOURCE),
-                Column(f"to_past_due_{w}d", "ratio", f"{w}d", _SOURCE + "+debt_snapshots"),
+                Column(f"n_{w}", "count", w, _SOURCE),
+                Column(f"sum_{w}", "money", w, _SOURCE),
+                Column(f"to_past_due_{w}", "ratio", w, _SOURCE + "+debt_snapshots"),
             ]
         return (
             *out,
@@ -80,7 +81,7 @@ class Payments(FeatureBlock):
 
     def learn(self, moments: Moments) -> None:
         """Learn the population's share of part payments."""
-        hits, trials = self._parts(moments)
+        hits, trials = _parts(moments)
         self.part_share_ = float(hits.sum() / trials.sum()) if trials.sum() > 0 else float("nan")
 
     def compute(self, moments: Moments) -> dict[str, Any]:
@@ -88,21 +89,20 @@ class Payments(FeatureBlock):
         m, index = moments, moments.journal.payments.index
         pairs = (m.customers, m.instants)
         counted = np.where(np.isnan(m.payment_values), -1, 0)
-        windows = [d * DAY_US for d in self.windows_days] + [FOREVER_US]
+        windows = [*window_lengths(self.windows_days), FOREVER_US]
         money = np.nan_to_num(m.payment_values)
         n = window_sums(index, counted, 1, windows, *pairs)[:, 0]
         total = window_sums(index, counted, 1, windows, *pairs, values=money)[:, 0]
         rows = m.debts
-        rate = m.rates[rows.debt] if len(m.rates) else np.empty(0)
-        past_due = rows.total(rows.states.past_due_now * rate)
+        past_due = rows.total(rows.states.past_due_now)
         out: dict[str, Any] = {}
-        for k, w in enumerate(self.windows_days):
-            out[f"n_{w}d"] = n[:, k]
-            out[f"sum_{w}d"] = total[:, k]
-            out[f"to_past_due_{w}d"] = ratio(total[:, k], past_due + total[:, k])
+        for k, w in enumerate(map(window_name, self.windows_days)):
+            out[f"n_{w}"] = n[:, k]
+            out[f"sum_{w}"] = total[:, k]
+            out[f"to_past_due_{w}"] = ratio(total[:, k], past_due + total[:, k])
         out["n_all"], out["sum_all"] = n[:, -1], total[:, -1]
         out |= self._recency(m, counted)
-        hits, trials = self._parts(m)
+        hits, trials = _parts(m)
         out["part_share"] = shrunken(hits, trials, self.part_share_, self.prior_strength)
         return out | self._months(m)
 
@@ -130,22 +130,6 @@ class Payments(FeatureBlock):
             "gap_position": ratio(since, gaps[:, 0]),
         }
 
-    def _parts(self, m: Moments) -> tuple[Any, Any]:
-        """Count payments below the lead debt's instalment, and all, per moment."""
-        log = m.journal.payments
-        snapshot = m.debts.of_lead(m.debts.states.snapshot, -1).astype(np.int64)
-        due = value_at(m.journal.debts.instalment, snapshot) * m.lead_rate
-        position, moment = log.index.pairs(m.customers, m.instants)
-        value = m.payment_values[position]
-        counts = ~np.isnan(value) & (log.index.until[position] > m.instants[moment])
-        counts &= ~np.isnan(due[moment])
-        part = counts & (value < 0.95 * due[moment])
-        n = len(m)
-        return (
-            np.bincount(moment, weights=part, minlength=n),
-            np.bincount(moment, weights=counts, minlength=n),
-        )
-
     def _months(self, m: Moments) -> dict[str, Any]:
         index = m.journal.payments.index
         months = period_sums(index, m.payment_values, MONTH_US, N_MONTHS, m.customers, m.instants)
@@ -157,3 +141,24 @@ class Payments(FeatureBlock):
             slope = slope + months[:, k] * centred[k]
         out["month_slope"] = slope / float(centred @ centred)
         return out
+
+
+def _parts(m: Moments) -> tuple[Any, Any]:
+    """Count payments below the lead debt's instalment, and all, per moment."""
+    return m.once("payment_parts", lambda: _part_counts(m))
+
+
+def _part_counts(m: Moments) -> tuple[Any, Any]:
+    log = m.journal.payments
+    snapshot = m.debts.of_lead(m.debts.states.snapshot, -1).astype(np.int64)
+    due = value_at(m.journal.debts.instalment, snapshot)
+    position, moment = log.index.pairs(m.customers, m.instants)
+    value = m.payment_values[position]
+    counts = ~np.isnan(value) & (log.index.until[position] > m.instants[moment])
+    counts &= ~np.isnan(due[moment])
+    part = counts & (value < 0.95 * due[moment])
+    n = len(m)
+    return (
+        np.bincount(moment, weights=part, minlength=n),
+        np.bincount(moment, weights=counts, minlength=n),
+    )

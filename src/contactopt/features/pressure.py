@@ -12,6 +12,7 @@ from contactopt.features.arithmetic import days_between
 from contactopt.features.channels import reached_by_code
 from contactopt.features.hours import FAMILIES, family_by_channel
 from contactopt.features.moments import Moments
+from contactopt.features.windows import window_lengths, window_name
 from contactopt.journal.folds import decayed_sums, last_times, window_sums
 from contactopt.journal.local_time import DAY_US
 
@@ -36,7 +37,7 @@ class Pressure(FeatureBlock):
 
     Parameters
     ----------
-    windows_days : tuple of int
+    windows_days : tuple of float, ascending
     half_life_days : float
         Half-life of the fatigue sums.
 
@@ -51,7 +52,7 @@ class Pressure(FeatureBlock):
     def __init__(
         self,
         *,
-        windows_days: tuple[int, ...] = (7, 30, 90),
+        windows_days: tuple[float, ...] = (7, 30, 90),
         half_life_days: float = HALF_LIFE_DAYS,
     ) -> None:
         self.windows_days = windows_days
@@ -59,37 +60,40 @@ class Pressure(FeatureBlock):
 
     def columns(self) -> tuple[Column, ...]:
         """Return the catalogue of the columns."""
-        widest = max(self.windows_days)
+        names = [window_name(w) for w in self.windows_days]
+        widest = names[-1]
         days = ("touch", "reached", "inbound", *FAMILIES)
         return (
             *(Column(f"days_since_{d}", "days", "all", _OUTCOMES) for d in days),
-            *(Column(f"n_{w}d", "count", f"{w}d", _TOUCHES) for w in self.windows_days),
-            *(Column(f"reached_{w}d", "count", f"{w}d", _OUTCOMES) for w in self.windows_days),
-            *(Column(f"inbound_{w}d", "count", f"{w}d", _TOUCHES) for w in self.windows_days),
+            *(Column(f"n_{w}", "count", w, _TOUCHES) for w in names),
+            *(Column(f"reached_{w}", "count", w, _OUTCOMES) for w in names),
+            *(Column(f"inbound_{w}", "count", w, _TOUCHES) for w in names),
             Column("fatigue", "touches", "decayed", _TOUCHES),
             *(Column(f"fatigue_{f}", "touches", "decayed", _TOUCHES) for f in FAMILIES),
-            *(Column(f"{r}_{widest}d", "count", f"{widest}d", _OUTCOMES) for r in RESULTS),
+            *(Column(f"{r}_{widest}", "count", widest, _OUTCOMES) for r in RESULTS),
         )
 
     def compute(self, moments: Moments) -> dict[str, Any]:
         """Return one array per column."""
         m, index = moments, moments.journal.touches.index
         pairs = (m.customers, m.instants)
-        windows = [d * DAY_US for d in self.windows_days]
+        windows = window_lengths(self.windows_days)
+        names = [window_name(w) for w in self.windows_days]
         inbound = np.where(m.touch_outbound, 0, 1)
         counts = window_sums(index, inbound, 2, windows, *pairs)
         out: dict[str, Any] = {}
-        for k, w in enumerate(self.windows_days):
-            out[f"n_{w}d"], out[f"inbound_{w}d"] = counts[:, 0, k], counts[:, 1, k]
+        for k, w in enumerate(names):
+            out[f"n_{w}"], out[f"inbound_{w}"] = counts[:, 0, k], counts[:, 1, k]
         family = np.where(m.touch_outbound, family_by_channel()[m.touch_channel], -1)
         last = last_times(index, inbound, 2, *pairs)
         by_family = last_times(index, family, len(FAMILIES), *pairs)
         out["days_since_touch"] = days_between(last[:, 0], m.instants)
         out["days_since_inbound"] = days_between(last[:, 1], m.instants)
         half_life = self.half_life_days * DAY_US
-        outbound = np.where(m.touch_outbound, 0, -1)
-        out["fatigue"] = decayed_sums(index, outbound, 1, half_life, *pairs)[:, 0]
-        fatigue = decayed_sums(index, family, len(FAMILIES), half_life, *pairs)
+        # letters and visits count in the total alone
+        weighed = np.where(m.touch_outbound & (family < 0), len(FAMILIES), family)
+        fatigue = decayed_sums(index, weighed, len(FAMILIES) + 1, half_life, *pairs)
+        out["fatigue"] = fatigue[:, -1]
         for k, f in enumerate(FAMILIES):
             out[f"days_since_{f}"] = days_between(by_family[:, k], m.instants)
             out[f"fatigue_{f}"] = fatigue[:, k]
@@ -101,16 +105,14 @@ class Pressure(FeatureBlock):
         pairs = (m.customers, m.instants)
         hit = np.where(reached_by_code()[events.outcome], 0, -1)
         reached = window_sums(events.index, hit, 1, windows, *pairs)[:, 0]
-        out: dict[str, Any] = {
-            f"reached_{w}d": reached[:, k] for k, w in enumerate(self.windows_days)
-        }
+        names = [window_name(w) for w in self.windows_days]
+        out: dict[str, Any] = {f"reached_{w}": reached[:, k] for k, w in enumerate(names)}
         last = last_times(events.index, hit, 1, *pairs)[:, 0]
         out["days_since_reached"] = days_between(last, m.instants)
         group = np.full(len(v.OUTCOMES), -1, dtype=np.int64)
         for k, words in enumerate(RESULTS.values()):
             group[[v.OUTCOMES.index(w) for w in words]] = k
-        widest = max(self.windows_days)
         results = window_sums(
-            events.index, group[events.outcome], len(RESULTS), [widest * DAY_US], *pairs
+            events.index, group[events.outcome], len(RESULTS), windows[-1:], *pairs
         )[:, :, 0]
-        return out | {f"{r}_{widest}d": results[:, k] for k, r in enumerate(RESULTS)}
+        return out | {f"{r}_{names[-1]}": results[:, k] for k, r in enumerate(RESULTS)}

@@ -51,21 +51,20 @@ class Promises(FeatureBlock):
 
     def learn(self, moments: Moments) -> None:
         """Learn the population's share of kept among closed promises."""
-        counts = self._counts(moments)[0]
+        counts = _counts(moments)[0]
         closed = counts[:, 1:4].sum()
         self.kept_share_ = float(counts[:, 1].sum() / closed) if closed > 0 else float("nan")
 
     def compute(self, moments: Moments) -> dict[str, Any]:
         """Return one array per column."""
         m, log = moments, moments.journal.promises
-        counts, where, moment, state, paid = self._counts(m)
+        counts, where, moment, state, paid = _counts(m)
         n = len(m)
         out: dict[str, Any] = {f"n_{s}": counts[:, k] for k, s in enumerate(PROMISE_STATES)}
         closed = counts[:, 1] + counts[:, 2] + counts[:, 3]
         out["kept_share"] = shrunken(counts[:, 1], closed, self.kept_share_, self.prior_strength)
         is_open = state == 0
-        rate = m.rates[log.debt[where]] if len(m.rates) else np.empty(0)
-        owed = np.where(is_open, (log.amount[where] - paid) * rate, 0.0)
+        owed = np.where(is_open, log.amount[where] - paid, 0.0)
         out["open_amount"] = np.bincount(moment, weights=owed, minlength=n)
         due = np.full(n, _NEVER)
         np.minimum.at(due, moment[is_open], log.due_us[where][is_open])
@@ -80,11 +79,16 @@ class Promises(FeatureBlock):
         out["days_since_broken"] = days_between(broken, m.instants)
         return out
 
-    def _counts(self, m: Moments) -> tuple[Any, ...]:
-        """Return counts by state (n, 5), and the promises of each moment with state and money."""
-        log = m.journal.promises
-        where, moment = log.index.pairs(m.customers, m.instants)
-        state, paid = log.states(where, m.instants[moment])
-        k = len(PROMISE_STATES)
-        counts = np.bincount(moment * k + state, minlength=len(m) * k)
-        return counts.reshape(len(m), k).astype(np.float64), where, moment, state, paid
+
+def _counts(m: Moments) -> tuple[Any, ...]:
+    """Return counts by state (n, 5), and the promises of each moment with state and money."""
+    return m.once("promise_counts", lambda: _count(m))
+
+
+def _count(m: Moments) -> tuple[Any, ...]:
+    log = m.journal.promises
+    where, moment = log.index.pairs(m.customers, m.instants)
+    state, paid = log.states(where, m.instants[moment])
+    k = len(PROMISE_STATES)
+    counts = np.bincount(moment * k + state, minlength=len(m) * k)
+    return counts.reshape(len(m), k).astype(np.float64), where, moment, state, paid

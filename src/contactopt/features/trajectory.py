@@ -22,6 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 def lead_snapshots(moments: Moments) -> npt.NDArray[np.int64]:
     """Return positions of the lead debt's latest known snapshots, newest first, shape (n, 6)."""
+    return moments.once("lead_snapshots", lambda: _lead_snapshots(moments))
+
+
+def _lead_snapshots(moments: Moments) -> npt.NDArray[np.int64]:
     out = np.full((len(moments), N_LAGS), -1, dtype=np.int64)
     has = np.flatnonzero(moments.lead_debt >= 0)
     if len(has):
@@ -71,11 +75,10 @@ class Trajectory(FeatureBlock):
         """Return one array per column."""
         log = moments.journal.debts
         at = lead_snapshots(moments)
-        rate = moments.lead_rate[:, None]
         values = {
             "days_past_due": value_at(log.days_past_due, at),
-            "balance": value_at(log.balance, at) * rate,
-            "past_due": value_at(log.past_due, at) * rate,
+            "balance": value_at(log.balance, at),
+            "past_due": value_at(log.past_due, at),
         }
         observed = instant_at(log.snapshots.time, at)
         ago = days_between(observed, np.broadcast_to(observed[:, :1], observed.shape))
@@ -91,9 +94,7 @@ class Trajectory(FeatureBlock):
         out["n_past_due"] = (np.nan_to_num(dpd) > 0).sum(axis=1)
         index, owner = log.snapshots, moments.lead_debt
         out["max_days_past_due"] = largest(index, log.days_past_due, owner, moments.instants)
-        out["max_balance"] = (
-            largest(index, log.balance, owner, moments.instants) * moments.lead_rate
-        )
+        out["max_balance"] = largest(index, log.balance, owner, moments.instants)
         out["balance_to_max"] = ratio(balance[:, 0], out["max_balance"])
         out["months_covered"] = np.nanmax(np.nan_to_num(ago), axis=1, initial=0.0) / MONTH_DAYS
         out["mean_past_due"] = _mean(past_due, known)

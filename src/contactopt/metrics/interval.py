@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-__all__ = ["Estimate", "cluster_totals", "mean_estimate", "normal_interval"]
+__all__ = [
+    "Estimate",
+    "cluster_totals",
+    "influence_error",
+    "mean_estimate",
+    "normal_interval",
+    "unknown",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,23 +30,36 @@ class Estimate:
         Ends of the interval at the asked level; NaN where the data cannot tell.
     n : int
         Rows, or clusters where the metric was given groups.
+    reason : str
+        Why the value is NaN, else empty.
 
     Examples
     --------
     >>> print(Estimate(0.7771, 0.7702, 0.7840, 21000))
     0.7771 [0.7702, 0.7840] (n=21000)
+    >>> print(unknown("one class only", 5))
+    not enough data: one class only (n=5)
     """
 
     value: float
     low: float
     high: float
     n: int
+    reason: str = ""
 
     def __float__(self) -> float:
         return self.value
 
     def __str__(self) -> str:
+        if self.reason:
+            return f"not enough data: {self.reason} (n={self.n})"
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}] (n={self.n})"
+
+
+def unknown(reason: str, n: int) -> Estimate:
+    """Return the estimate of what these data cannot tell."""
+    nan = float("nan")
+    return Estimate(nan, nan, nan, int(n), reason)
 
 
 def normal_interval(value: float, standard_error: float, n: int, level: float) -> Estimate:
@@ -58,6 +78,12 @@ def cluster_totals(
     return np.bincount(code.ravel(), weights=values).astype(np.float64)
 
 
+def influence_error(influence: npt.NDArray[np.float64]) -> float:
+    """Return the standard error of a sum of independent parts, shape (n,); NaN for one."""
+    n = len(influence)
+    return float(np.sqrt(n / (n - 1) * (influence @ influence))) if n > 1 else float("nan")
+
+
 def mean_estimate(
     values: npt.NDArray[np.float64],
     weights: npt.NDArray[np.float64],
@@ -70,9 +96,7 @@ def mean_estimate(
     """
     total = float(weights.sum())
     if len(values) == 0 or total <= 0:
-        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+        return unknown("no rows" if len(values) == 0 else "no weight", 0)
     mean = float(weights @ values) / total
     influence = cluster_totals(weights * (values - mean) / total, groups)
-    n = len(influence)
-    error = np.sqrt(n / (n - 1) * float(influence @ influence)) if n > 1 else float("nan")
-    return normal_interval(mean, error, n, level)
+    return normal_interval(mean, influence_error(influence), len(influence), level)

@@ -8,10 +8,23 @@ import numpy.typing as npt
 from contactopt.metrics.arrays import labels_and_scores, weights_of
 from contactopt.metrics.interval import Estimate, mean_estimate
 
-__all__ = ["brier", "log_loss"]
+__all__ = ["brier", "log_loss", "row_brier", "row_log_loss"]
+
+Floats = npt.NDArray[np.float64]
 
 #: probabilities are kept this far from 0 and 1, as the log of 0 has no number
 _EPSILON = 1e-15
+
+
+def row_log_loss(labels: Floats, p: Floats) -> Floats:
+    """Negative log-likelihood of each row, shape (n,), in nats."""
+    p = np.clip(p, _EPSILON, 1.0 - _EPSILON)
+    return -np.where(labels == 1.0, np.log(p), np.log1p(-p))
+
+
+def row_brier(labels: Floats, p: Floats) -> Floats:
+    """Squared error of each row, shape (n,)."""
+    return (p - labels) ** 2
 
 
 def log_loss(
@@ -44,9 +57,7 @@ def log_loss(
     0.6931
     """
     labels, p = labels_and_scores(y, probability, probability=True)
-    p = np.clip(p, _EPSILON, 1.0 - _EPSILON)
-    loss = -np.where(labels == 1.0, np.log(p), np.log1p(-p))
-    return mean_estimate(loss, weights_of(sample_weight, len(p)), groups, level)
+    return mean_estimate(row_log_loss(labels, p), weights_of(sample_weight, len(p)), groups, level)
 
 
 def brier(
@@ -65,4 +76,4 @@ def brier(
     0.125
     """
     labels, p = labels_and_scores(y, probability, probability=True)
-    return mean_estimate((p - labels) ** 2, weights_of(sample_weight, len(p)), groups, level)
+    return mean_estimate(row_brier(labels, p), weights_of(sample_weight, len(p)), groups, level)

@@ -15,12 +15,26 @@ from contactopt.journal.debts import ENDED
 from contactopt.journal.local_time import DAY_US
 from contactopt.journal.outcome_events import REACHED_OUTCOMES
 from contactopt.journal.terms import open_journal
+from contactopt.segments.behaviour import BehaviourSegments
 from contactopt.segments.stages import StageSegments
 
-__all__ = ["AGE_BANDS", "customer_columns", "customer_facts", "segment_portfolio"]
+__all__ = [
+    "AGE_BANDS",
+    "BUCKETS",
+    "behaviour_columns",
+    "bucket_of_days",
+    "customer_columns",
+    "customer_facts",
+    "segment_portfolio",
+]
 
 #: bands of age in years, by their first year
 AGE_BANDS = {"under 30": 0, "30 to 44": 30, "45 to 59": 45, "60 and over": 60}
+#: buckets of days past due by their last day, as the field cuts them
+BUCKETS = {"0": 0.0, "1 to 30": 30.0, "31 to 60": 60.0, "61 to 90": 90.0, "91 to 180": 180.0,
+           "over 180": np.inf}  # fmt: skip
+#: window of what customers did, in days
+_BEHAVIOUR_DAYS = 90
 
 
 def customer_columns(view: JournalView) -> pd.DataFrame:
@@ -104,6 +118,76 @@ def _of_lead(column: pd.Series, lead: Any) -> npt.NDArray[np.object_]:
     return values[lead]
 
 
+def behaviour_columns(view: JournalView, *, days: int = _BEHAVIOUR_DAYS) -> pd.DataFrame:
+    """Return what customers owe and did in the window, for `BehaviourSegments`; no age, no sex.
+
+    Parameters
+    ----------
+    view : JournalView
+    days : int
+        Window, back from the instant.
+
+    Returns
+    -------
+    DataFrame, n rows
+        days_past_due, balance (as `customer_columns`), product of the lead debt, payments and
+        amount_paid (of rewarded kinds), days_since_payment (null: never on record),
+        contacts (outbound), reached_share (of those with a known outcome), inbound,
+        promises_due and kept_share (of promises that were kept, partly kept or broken), null
+        where there is no denominator.
+    """
+    columns = customer_columns(view)
+    n, since = len(view.customer_ids), view.as_of_us - days * DAY_US
+    log = view.journal.payments
+    at = log.index.at(view.as_of_us)
+    at = at[(log.index.until[at] > view.as_of_us) & log.rewarded[at]]
+    last = np.full(n, np.iinfo(np.int64).min)
+    np.maximum.at(last, log.index.owner[at], log.time[at])
+    at = at[log.time[at] > since]
+    payer = log.index.owner[at]
+    t, p = view.touches, view.promises
+    t = t[(t["started_us"] > since).to_numpy(dtype=bool)]
+    out = (t["direction"] == "outbound").to_numpy(dtype=bool)
+    told = out & (t["outcome"] != "unknown").to_numpy(dtype=bool)
+    reached = told & t["outcome"].isin(REACHED_OUTCOMES).to_numpy(dtype=bool)
+    who = t["customer"].to_numpy(dtype=np.int64)
+    p = p[(p["due_us"] > since).to_numpy(dtype=bool)]
+    over = p["state"].isin(("kept", "partial", "broken")).to_numpy(dtype=bool)
+    kept = (p["state"] == "kept").to_numpy(dtype=bool)
+    promiser = p["customer"].to_numpy(dtype=np.int64)
+    lead = columns["lead_row"].to_numpy(dtype=np.int64)
+    ever = last > np.iinfo(np.int64).min
+    return pd.DataFrame(
+        {
+            "days_past_due": columns["days_past_due"],
+            "balance": columns["balance"],
+            "product": _of_lead(view.debts["product"], lead),
+            "payments": np.bincount(payer, minlength=n),
+            "amount_paid": np.bincount(payer, weights=log.amount[at], minlength=n),
+            "days_since_payment": np.where(ever, (view.as_of_us - last) / DAY_US, np.nan),
+            "contacts": np.bincount(who[out], minlength=n),
+            "reached_share": _ratio(who[reached], who[told], n),
+            "inbound": np.bincount(who[~out], minlength=n),
+            "promises_due": np.bincount(promiser[over], minlength=n),
+            "kept_share": _ratio(promiser[kept], promiser[over], n),
+        }
+    )
+
+
+def _ratio(hits: Any, of: Any, n: int) -> npt.NDArray[np.float64]:
+    """Share per customer, NaN without a denominator."""
+    count = np.bincount(of, minlength=n)
+    return np.where(count > 0, np.bincount(hits, minlength=n) / np.maximum(count, 1), np.nan)
+
+
+def bucket_of_days(days: pd.Series) -> pd.Categorical:
+    """Return the bucket of each number of days past due, null where it is not known."""
+    values = days.to_numpy(dtype=np.float64)
+    code = np.searchsorted(list(BUCKETS.values()), values, side="left")
+    names = pd.CategoricalDtype(pd.Index(list(BUCKETS), dtype="str"), ordered=True)
+    return pd.Categorical.from_codes(np.where(np.isnan(values), -1, code), dtype=names)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
 def _age_bands(view: JournalView) -> pd.Categorical:
     born = view.customers.get("birth_year", pd.Series(np.nan, index=view.customers.index))
     age = view.as_of.year - born.to_numpy(dtype=np.float64)
@@ -141,6 +225,7 @@ def segment_portfolio(
     *,
     config: StrategyConfig,
     as_of: pd.Timestamp,
+    behaviour: BehaviourSegments | None = None,
     days: int = 30,
     block_customers: int = 50_000,
 ) -> pd.DataFrame:
@@ -155,6 +240,8 @@ def segment_portfolio(
         For currency, delays and grace.
     as_of : Timestamp
         Nothing known later is used.
+    behaviour : BehaviourSegments, optional
+        Fitted on `behaviour_columns`.
     days : int
         Window of payments and contacts, back from the instant.
     block_customers : int
@@ -163,13 +250,21 @@ def segment_portfolio(
     Returns
     -------
     DataFrame
-        One row per customer, by id: customer_id, segment, stage, balance_band, and the other
+        One row per customer, by id: customer_id, segment, stage, balance_band, behaviour and
+        behaviour_distance (where ``behaviour`` is given), bucket (days past due), and the other
         columns of `customer_facts`; money in the strategy's currency. No customers, no rows.
     """
-    facts = [
-        customer_facts(open_journal(block, config).as_of(as_of), days=days)
-        for block in portfolio.blocks(block_customers)
-    ]
+    facts, told = [], []
+    for block in portfolio.blocks(block_customers):
+        view = open_journal(block, config).as_of(as_of)
+        facts.append(customer_facts(view, days=days))
+        if behaviour is not None:
+            told.append(behaviour.transform(behaviour_columns(view)))
     frame = pd.concat(facts, ignore_index=True)
-    ids = frame.pop("customer_id")
-    return pd.concat([ids, segments.transform(frame), frame], axis=1)
+    parts = [frame.pop("customer_id"), segments.transform(frame)]
+    if behaviour is not None:
+        parts.append(pd.concat(told, ignore_index=True))
+    parts.append(
+        pd.DataFrame({"bucket": bucket_of_days(frame["days_past_due"])}, index=frame.index)
+    )
+    return pd.concat([*parts, frame], axis=1)

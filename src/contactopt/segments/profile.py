@@ -1,7 +1,8 @@
-"""What a segment looks like: size, money, age, products, stages, who pays and who is reached."""
+"""What a segment looks like: size, money, age, products, stages, who pays, who is reached."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -15,13 +16,14 @@ from contactopt.metrics.share import share_estimate
 __all__ = ["SegmentProfile", "profile"]
 
 _AMOUNTS = ("balance", "past_due", "days_past_due")
-_MIXES = ("stage", "product", "age_band")
+_MIXES = ("stage", "bucket", "balance_band", "behaviour", "product", "age_band")
 _SHARES = {
     "paid": "customers with a debt on record before the window",
     "reached": "customers with an outbound contact of known outcome in the window",
 }
 _QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 _TOO_FEW = "not enough data"
+_FEW = "(few)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,12 +87,12 @@ class SegmentProfile:
             self.by: f[self.by].astype(str),
             "customers": [f"{n:,} ({share:.1%})" for n, share in count],
         }
-        for name in (a for a in _AMOUNTS if f"{a}_p50" in f):
+        for name in (c.removesuffix("_p50") for c in f.columns if str(c).endswith("_p50")):
             parts = (f[f"{name}_{q}"] for q in (*_QUANTILES, "of"))
             out[name.replace("_", " ")] = [
                 f"{_TOO_FEW} (n={n:,})"
                 if np.isnan(mid)
-                else f"{mid:,.0f} ({low:,.0f} to {high:,.0f}) (n={n:,})"
+                else f"{_short(mid)} ({_short(low)} to {_short(high)}) (n={n:,})"
                 for low, mid, high, n in zip(*parts, strict=True)
             ]
         for name in (s for s in _SHARES if f"{s}_share" in f):
@@ -106,8 +108,19 @@ class SegmentProfile:
         return pd.DataFrame(out)
 
 
+def _short(x: float) -> str:
+    """Write whole numbers from 10 on, two digits below."""
+    return f"{x:,.0f}" if abs(x) >= 10 or x == round(x) else f"{x:.2g}"
+
+
 def profile(
-    frame: pd.DataFrame, by: str = "segment", *, min_customers: int = 30, level: float = 0.95
+    frame: pd.DataFrame,
+    by: str | Sequence[str] = "segment",
+    *,
+    amounts: Sequence[str] = (),
+    min_customers: int = 30,
+    min_cell: int = 5,
+    level: float = 0.95,
 ) -> SegmentProfile:
     """Describe groups of customers.
 
@@ -116,10 +129,15 @@ def profile(
     frame : DataFrame
         One row per customer, such as `ContactStrategy.segment` returns; columns that are missing
         are left out of the profile.
-    by : str
-        Column of the groups; null is a group of its own, `(none)`.
+    by : str or sequence of str
+        Column of the groups, or columns whose combinations are the groups (``30 to 44 · tax``);
+        null is a group of its own, `(none)`.
+    amounts : sequence of str
+        Further columns of numbers to tell quantiles of, beside balance, past_due, days_past_due.
     min_customers : int
         Numbers that rest on fewer customers are not told.
+    min_cell : int
+        Parts of a mix with fewer customers stand together as ``(few)``: nobody is singled out.
     level : float
         Confidence level of the intervals, in (0, 1).
 
@@ -146,22 +164,29 @@ def profile(
     0       a            2          2.0
     1       b            1          5.0
     """
-    if by not in frame:
+    columns = [by] if isinstance(by, str) else list(by)
+    if absent := [c for c in (*columns, *amounts) if c not in frame]:
         raise ConfigError(
-            f"the frame has no column {by!r}", hint=f"it has {', '.join(map(str, frame.columns))}"
+            f"the frame has no column {absent[0]!r}",
+            hint=f"it has {', '.join(map(str, frame.columns))}",
         )
-    if min_customers < 1 or not 0 < level < 1:
-        raise ConfigError("min_customers must be at least 1 and level between 0 and 1")
-    codes, names = _groups(frame[by])
+    if min_customers < 1 or min_cell < 1 or not columns or not 0 < level < 1:
+        raise ConfigError(
+            "minima must be at least 1, level between 0 and 1, by at least one column"
+        )
+    codes, names = _combined([_groups(frame[c]) for c in columns])
+    by = " · ".join(columns)
     mixes = [
-        _mix(frame, codes, names, by, c, min_customers) for c in _MIXES if c in frame and c != by
+        _mix(frame, codes, names, by, c, min_customers, min_cell)
+        for c in _MIXES
+        if c in frame and c not in columns
     ]
     mix = pd.concat(mixes, ignore_index=True) if mixes else _mix_frame(by)
     rows = []
     for k, name in enumerate(names):
         part = frame[codes == k]
         row: dict[str, Any] = {by: name, "n_customers": len(part), "share": len(part) / len(frame)}
-        for column in (c for c in _AMOUNTS if c in frame):
+        for column in _told_amounts(frame, amounts):
             row |= _quantiles(part[column], column, min_customers)
         for column in (c for c in _SHARES if c in frame):
             row |= _share(part[column], column, min_customers, level)
@@ -171,6 +196,21 @@ def profile(
         texts = _mix_texts(mix[mix["column"] == column], by)
         out[f"{column}_mix"] = out[by].map(texts)
     return SegmentProfile(out, mix, by, min_customers, level)
+
+
+def _told_amounts(frame: pd.DataFrame, amounts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*(c for c in _AMOUNTS if c in frame), *amounts]))
+
+
+def _combined(parts: list[tuple[np.ndarray, list[str]]]) -> tuple[np.ndarray, list[str]]:
+    """Return codes and names of the combinations that somebody is in, in the columns' order."""
+    codes, names = parts[0]
+    for more, words in parts[1:]:
+        both = codes * len(words) + more
+        used, codes = np.unique(both, return_inverse=True)
+        names = [f"{names[u // len(words)]} · {words[u % len(words)]}" for u in used]
+        codes = codes.ravel()
+    return codes, names
 
 
 def _groups(column: pd.Series) -> tuple[np.ndarray, list[str]]:
@@ -215,11 +255,21 @@ def _mix_frame(by: str) -> pd.DataFrame:
 
 
 def _mix(
-    frame: pd.DataFrame, codes: np.ndarray, names: list[str], by: str, column: str, least: int
+    frame: pd.DataFrame,
+    codes: np.ndarray,
+    names: list[str],
+    by: str,
+    column: str,
+    least: int,
+    min_cell: int,
 ) -> pd.DataFrame:
     value, words = _groups(frame[column])
-    table = np.zeros((len(names), len(words)), dtype=np.int64)
+    table = np.zeros((len(names), len(words) + 1), dtype=np.int64)
     np.add.at(table, (codes, value), 1)
+    few = table < min_cell
+    table[:, -1] = np.where(few, table, 0).sum(axis=1)
+    table[:, :-1][few[:, :-1]] = 0
+    words = [*words, _FEW]
     total = table.sum(axis=1)
     group, word = np.nonzero(table)
     count = table[group, word]

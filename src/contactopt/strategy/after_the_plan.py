@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,10 @@ from contactopt.contracts.checks import as_instant
 from contactopt.errors import ConfigError
 
 if TYPE_CHECKING:
+    from contactopt.models import SupportReport
+    from contactopt.models.card import ModelCard
     from contactopt.models.fitting import FittedModels
+    from contactopt.models.report import ModelReport
     from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
     from contactopt.segments import StageSegments
 
@@ -28,6 +31,7 @@ class AfterThePlan:
     config: StrategyConfig
     models_: FittedModels
     segments_: StageSegments
+    card_: ModelCard
     version: str
     rank: Any
     _check: Any
@@ -118,6 +122,105 @@ class AfterThePlan:
         self._check(portfolio, instant)
         rows = read_plan(plan).rows if isinstance(plan, str | Path) else plan.to_frame()
         return recheck(rows, portfolio, instant, config=self.config, rules=self._rules(instant))
+
+    def report(
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        by: Sequence[str] = ("stage", "bucket", "product", "channel", "age_band"),
+        capacity: float = 0.2,
+        max_rows: int = 50_000,
+        level: float = 0.95,
+    ) -> ModelReport:
+        """Judge the payment and amount models by what happened after the fit.
+
+        Every moment lies at or after the fit, and its label window has closed by ``as_of``: no
+        window is shared with those that were trained on. Customers are clusters of all intervals.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+            Grown since the fit.
+        as_of : Timestamp or str with a zone
+            Later than the fit by the horizon and the delay of payments at least.
+        by : sequence of str
+            Columns to slice by, as they stood at each moment: stage, segment, balance_band,
+            behaviour, bucket, product, age_band, channel (of the last contact in 30 days), any
+            feature or column of customers (numbers in four bands).
+        capacity : float
+            Share contacted at which capture and lift are told.
+        max_rows : int
+            Moments scored, about.
+        level : float
+
+        Returns
+        -------
+        ModelReport
+            Numbers, slices, reliability, gain, drift since the fit; ``to_markdown()``, plots.
+
+        Raises
+        ------
+        LeakageError
+            No moment after the fit has a closed window: there is nothing honest to judge by.
+        ConfigError
+            A column that does not exist. Others as in `score`.
+        """
+        from contactopt.strategy.reporting import report_on
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = as_instant(as_of)
+        self._check(portfolio, instant)
+        return report_on(
+            self, portfolio, instant, by=by, capacity=capacity, max_rows=max_rows, level=level
+        )
+
+    def model_card(self, report: ModelReport | None = None) -> ModelCard:
+        """Return the model card, with a report on later moments where one is given.
+
+        The bundle keeps ``card_``, the card of the fit: a report changes no version.
+        """
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        return self.card_.with_report(report) if report is not None else self.card_
+
+    def support(
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        log: DecisionLog | str | Path | None = None,
+    ) -> SupportReport:
+        """Report, before any training, for how much of the money the past can say nothing.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+        as_of : Timestamp or str with a zone
+        log : DecisionLog or path, optional
+            The folder that `ContactPlan.write` wrote to: probabilities of all considered actions.
+            Without it they are estimated from the portfolio's decisions or touches, and marked so.
+
+        Returns
+        -------
+        SupportReport
+            Share of the money on customers whose probability of waiting, or of a channel, lies
+            under 0.001. The strategy need not be fitted.
+        """
+        from contactopt.journal.terms import open_journal
+        from contactopt.models import support_report
+        from contactopt.plan import DecisionLog, read_decisions
+        from contactopt.strategy.logged_support import logged_by_channel
+
+        instant = as_instant(as_of)
+        self._check(portfolio, instant)
+        logged = None
+        if log is not None:
+            opened = log if isinstance(log, DecisionLog) else read_decisions(log)
+            logged = logged_by_channel(opened, instant)
+        journal = open_journal(portfolio, self.config)
+        return support_report(journal, self.config, instant, logged=logged)
 
     def replay(
         self,

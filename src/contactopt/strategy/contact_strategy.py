@@ -17,18 +17,22 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
 from contactopt.contracts.checks import as_instant
 from contactopt.strategy.after_the_plan import AfterThePlan
+from contactopt.strategy.telling import TellsOfCustomers
 
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
+    from contactopt.models.card import ModelCard
     from contactopt.plan import ContactPlan
 
 __all__ = ["ContactStrategy"]
 
 #: customers scored at a time: bounds the memory of features and masks
 _BLOCK_CUSTOMERS = 10_000
+#: the model card's file in a bundle
+CARD_FILE = "MODEL_CARD.md"
 
 
-class ContactStrategy(AfterThePlan, BaseEstimator):
+class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
     """Whom to contact, how and when: fit on a portfolio, score and rank any day after.
 
     Parameters
@@ -44,6 +48,12 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
         Exploration and control group.
     segments_ : StageSegments
         Labels of customers by stage and balance.
+    behaviours_ : BehaviourSegments or None
+        Groups by what customers owe and did; None where the strategy file says so, and in bundles
+        from before there were any.
+    card_ : ModelCard
+        What was fitted on what, how it did on held-out rows, and its limits; MODEL_CARD.md of the
+        bundle.
     as_of_ : Timestamp
         Instant of the fit; nothing known later was used.
     fit_record_ : dict
@@ -76,7 +86,12 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
     # ---- learning ------------------------------------------------------------------------
 
     def fit(
-        self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, progress: bool = False
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        progress: bool = False,
+        previous: ContactStrategy | None = None,
     ) -> ContactStrategy:
         """Fit all parts on what is known at ``as_of``.
 
@@ -87,6 +102,9 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
             Labels use windows of ``horizon_days`` that had closed by then.
         progress : bool
             Show a bar over the parts.
+        previous : ContactStrategy, optional
+            Fitted earlier: segments by behaviour keep its names where they go on, and
+            ``fit_record_`` says how much labels agree. Nothing else is taken from it.
 
         Returns
         -------
@@ -101,16 +119,15 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
         from contactopt.journal.terms import open_journal
         from contactopt.models.fitting import FITTED_PARTS, fit_models
         from contactopt.policy import ContactPolicy
-        from contactopt.segments import StageSegments, customer_columns
+        from contactopt.strategy.segmenting import fit_segments
 
         instant = as_instant(as_of)
         self._check(portfolio, instant)
         with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
             journal = open_journal(portfolio, self.config)
             self.models_, parts = fit_models(journal, self.config, instant, on_part=_tick(bar))
-        self.segments_ = StageSegments.from_config(self.config.segments).fit(
-            customer_columns(journal.as_of(instant))
-        )
+        found = fit_segments(journal.as_of(instant), self.config, previous)
+        self.segments_, self.behaviours_, segments = found
         exploration = self.config.exploration
         self.policy_ = ContactPolicy.from_state(
             {
@@ -130,7 +147,9 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
             "config_hash": self.config.content_hash,
             "rules_version": self._rules(instant).version,
             "parts": parts,
+            "segments": segments,
         }
+        self.card_ = self._card()
         self._version: str | None = None
         return self
 
@@ -243,7 +262,12 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
         instant = as_instant(as_of)
         self._check(portfolio, instant)
         return segment_portfolio(
-            portfolio, self.segments_, config=self.config, as_of=instant, days=days
+            portfolio,
+            self.segments_,
+            behaviour=self.behaviours_,
+            config=self.config,
+            as_of=instant,
+            days=days,
         )
 
     # ---- keeping -------------------------------------------------------------------------
@@ -253,13 +277,13 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
         """Content hash of the fitted strategy's bundle: the policy version of its plans."""
         if getattr(self, "_version", None) is None:
             with tempfile.TemporaryDirectory(prefix="contactopt-") as work:
-                self._version = save_bundle(self._state(), Path(work) / "bundle")
+                self._version = self._save(Path(work) / "bundle")
         assert self._version is not None
         return self._version
 
     def save(self, folder: str | Path) -> str:
-        """Write the bundle (text and JSON with hashes) and return its content hash."""
-        return save_bundle(self._state(), folder)
+        """Write the bundle (text and JSON with hashes, MODEL_CARD.md) and return its hash."""
+        return self._save(Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> ContactStrategy:
@@ -270,20 +294,34 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
         BundleError
             If it is incomplete, altered or of a newer format; nothing of it was parsed then.
         """
+        from contactopt.models.card import ModelCard
         from contactopt.models.fitting import models_from_state
         from contactopt.policy import ContactPolicy
-        from contactopt.segments import StageSegments
+        from contactopt.segments import BehaviourSegments, StageSegments
 
         state = load_bundle(folder, kind="strategy")
         self = cls(config=StrategyConfig.from_mapping(state["config"]))
         self.models_ = models_from_state(state["models"])
         self.policy_ = ContactPolicy.from_state(state["policy"])
         self.segments_ = StageSegments.from_state(state.get("segments"))
+        behaviours = state.get("behaviours")
+        self.behaviours_ = None if behaviours is None else BehaviourSegments.from_state(behaviours)
         self.fit_record_ = state["record"]
         self.as_of_ = pd.Timestamp(self.fit_record_["as_of"])
+        card = state.get("card")
+        self.card_ = self._card() if card is None else ModelCard.from_dict(card)
         # the version it was logged under: today's code may write the same state in other bytes
         self._version = content_hash(folder)
         return self
+
+    def _save(self, folder: Path) -> str:
+        state = self._state()
+        return save_bundle(state, folder, documents={CARD_FILE: self.card_.to_markdown()})
+
+    def _card(self) -> ModelCard:
+        from contactopt.models.card import model_card
+
+        return model_card(self.models_, _without_seconds(self.fit_record_), self.config)
 
     def _state(self) -> dict[str, Any]:
         from contactopt.models.fitting import models_to_state
@@ -295,7 +333,9 @@ class ContactStrategy(AfterThePlan, BaseEstimator):
             "models": models_to_state(self.models_),
             "policy": self.policy_.to_state(),
             "segments": self.segments_.to_state(),
+            **({} if self.behaviours_ is None else {"behaviours": self.behaviours_.to_state()}),
             "record": _without_seconds(self.fit_record_),
+            "card": self.card_.to_dict(),
         }
 
     # ---- shared by the verbs ---------------------------------------------------------------

@@ -7,5 +7,6 @@ telemetry is switched off unless the user has said otherwise, before MLflow is f
 from contactopt.tracking.loading import load_strategy
 from contactopt.tracking.registry import LoggedVersion, promote, rollback
 from contactopt.tracking.runs import log_strategy
+from contactopt.tracking.tuning_runs import tuning_run
 
-__all__ = ["LoggedVersion", "load_strategy", "log_strategy", "promote", "rollback"]
+__all__ = ["LoggedVersion", "load_strategy", "log_strategy", "promote", "rollback", "tuning_run"]

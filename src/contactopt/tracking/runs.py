@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from contactopt.strategy import ContactStrategy
 
-__all__ = ["log_strategy"]
+__all__ = ["DEFAULT_EXPERIMENT", "log_strategy", "write_run"]
 
 DEFAULT_EXPERIMENT = "contactopt"
+#: the model card among the files of a bundle
+MODEL_CARD = "MODEL_CARD.md"
 #: limits of MLflow's stores for one call, and for one parameter's value
 _PARAMS_PER_CALL, _METRICS_PER_CALL, _VALUE_LENGTH = 100, 1000, 6000
 #: what scoring needs, pinned as installed; given explicitly because MLflow's inference is slow
@@ -60,7 +62,8 @@ def log_strategy(
     strategy : ContactStrategy
         Fitted; what it left in ``fit_record_`` is written down.
     evaluation : mapping or object with ``metrics``, optional
-        Numbers by name, written as metrics of the parent run.
+        Numbers by name, written as metrics of the parent run; what has ``to_markdown()`` (a
+        `ModelReport`) is kept as its artifact MODEL_REPORT.md beside MODEL_CARD.md.
     registered_name : str, optional
         Name in the registry; default from the strategy file's ``tracking``. None: not registered.
     tracking_uri : str, optional
@@ -100,6 +103,7 @@ def log_strategy(
         )
         try:
             _write_parent(store, run, strategy, record, evaluation)
+            _write_texts(store, run, bundle, evaluation)
             for part, content in record.get("parts", {}).items():
                 _write_part(store, run, part, content)
             model = _write_model(store, run, bundle, digest)
@@ -123,7 +127,16 @@ def _write_parent(
         params |= {key: str(value) for key, value in settings if value is not None}
     found = getattr(evaluation, "metrics", evaluation) or {}
     metrics |= _split(_flat(found, "evaluation"))[1]
-    _write(store, run, params, metrics)
+    write_run(store, run, params, metrics)
+
+
+def _write_texts(store: Store, run: Run, bundle: Path, evaluation: Any) -> None:
+    """Keep the model card, and the evaluation where it can be read, among the run's artifacts."""
+    card = bundle / MODEL_CARD
+    if card.is_file():
+        store.client.log_artifact(run.info.run_id, str(card))
+    if hasattr(evaluation, "to_markdown"):
+        store.client.log_text(run.info.run_id, evaluation.to_markdown(), "MODEL_REPORT.md")
 
 
 def _write_part(store: Store, parent: Run, part: str, content: Mapping[str, Any]) -> None:
@@ -136,11 +149,13 @@ def _write_part(store: Store, parent: Run, part: str, content: Mapping[str, Any]
     more, metrics = _split(_flat({k: v for k, v in content.items() if k != "params"}))
     # `metrics: {auc: ...}` of the record is named plainly `auc`
     metrics = {key.removeprefix("metrics."): value for key, value in metrics.items()}
-    _write(store, run, params | more, metrics)
+    write_run(store, run, params | more, metrics)
     store.client.set_terminated(run.info.run_id)
 
 
-def _write(store: Store, run: Run, params: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+def write_run(
+    store: Store, run: Run, params: Mapping[str, str], metrics: Mapping[str, float]
+) -> None:
     """Parameters and metrics in as few calls as the store allows; one by one is slow."""
     from mlflow.entities import Metric, Param
 

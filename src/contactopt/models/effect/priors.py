@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from contactopt.contracts.vocabulary import CHANNELS
 
-__all__ = ["EFFECT_PRIOR", "POOLED_SD"]
+__all__ = ["EFFECT_PRIOR", "POOLED_SD", "UNKNOWN_ACTION_SD"]
 
 #: mean and sd of the effect given reach, per channel of the contract
 EFFECT_PRIOR: dict[str, tuple[float, float]] = {
@@ -30,4 +30,6 @@ EFFECT_PRIOR: dict[str, tuple[float, float]] = {
 }
 #: sd of the factor that all channels share: this book may respond more or less than assumed
 POOLED_SD = 0.5
+#: sd, in logits, of what drawing an action adds that is no channel of the contract; its mean is 0
+UNKNOWN_ACTION_SD = 0.5
 assert set(EFFECT_PRIOR) == set(CHANNELS)  # every channel of the contract has a prior

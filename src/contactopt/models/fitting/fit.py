@@ -15,13 +15,21 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Action, ActionSpace
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.features import FeaturePipeline, training_pairs
-from contactopt.journal import Journal, payment_labels
+from contactopt.journal import Journal, payment_labels, roll_labels
 from contactopt.journal.local_time import DAY_US
 from contactopt.models.amount import AmountModel
 from contactopt.models.effect.model import EffectModel
+from contactopt.models.effect.support import support_report
+from contactopt.models.fitting.parts import (
+    DAYS_PAST_DUE,
+    amount_model,
+    payment_model,
+    roll_model,
+)
 from contactopt.models.harm import HarmModel
 from contactopt.models.learners.splits import group_hash
 from contactopt.models.payment.model import PaymentModel
+from contactopt.models.payment.roll import RollModel
 from contactopt.models.reach.attempt_history import attempt_history
 from contactopt.models.reach.model import ReachModel
 
@@ -29,13 +37,14 @@ __all__ = ["FITTED_PARTS", "FittedModels", "fit_models"]
 
 Ints = npt.NDArray[np.int64]
 
-#: features that priors and the money scale rest on
-_DAYS_PAST_DUE = "debt.days_past_due"
-_PAST_DUE, _BALANCE = "debt.total_past_due_now", "debt.total_balance"
-FITTED_PARTS = ("features", "payment", "amount", "reach", "effect", "harm")
+FITTED_PARTS = ("features", "payment", "amount", "reach", "effect", "harm", "roll")
+#: parts that bundles of the first format do not have
+_LATER_PARTS = ("roll",)
 #: folds over customers in which P(pays) is predicted for the decisions the effect learns from
 _EFFECT_FOLDS = 2
 _CONTROL_VARIATE_ROWS = 20_000
+#: decisions behind the support report of the record; `strategy.support` takes more
+_SUPPORT_ROWS = 3_000
 
 
 @dataclass
@@ -48,6 +57,8 @@ class FittedModels:
     reach: ReachModel
     effect: EffectModel
     harm: HarmModel
+    #: None in strategies fitted before there was one
+    roll: RollModel | None = None
 
 
 def fit_models(
@@ -106,12 +117,17 @@ class _Fit:
         X = features.transform(self.journal, customers=customers, as_of=instants)
         labels = self._labels(customers, instants)
         payment = self._part("payment", lambda: self._payment(X, labels, customers, instants))
-        amount = self._part("amount", lambda: self._amount(X, labels, customers))
+        amount = self._part("amount", lambda: self._amount(X, labels, customers, instants, payment))
         attempts = attempt_history(self.view)
         reach = self._part("reach", lambda: ReachModel(like=self.like).fit(attempts))
         harm = self._part("harm", lambda: HarmModel(like=self.like).fit(_harmed(attempts)))
         effect = self._part("effect", lambda: self._effect(features, X, labels, customers, reach))
-        return FittedModels(features, payment, amount, reach, effect, harm), self.record
+        self.record["effect"]["choice"] = effect.choice_.verdict
+        self.record["effect"]["support"] = support_report(
+            self.journal, self.config, self.as_of, max_rows=_SUPPORT_ROWS
+        ).to_mapping()
+        roll = self._part("roll", lambda: self._roll(X, customers, instants))
+        return FittedModels(features, payment, amount, reach, effect, harm, roll), self.record
 
     def _part(self, name: str, fit: Callable[[], Any]) -> Any:
         began = time.perf_counter()
@@ -153,25 +169,42 @@ class _Fit:
     def _payment(
         self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints, instants: Ints
     ) -> PaymentModel:
-        model = PaymentModel(
-            horizon_days=self.config.objective.horizon_days,
-            days_past_due=_DAYS_PAST_DUE,
-            n_folds=self.config.models.n_folds,
-            **self.common,
-        )
+        model = payment_model(self.config)
         return model.fit(X, labels["paid"].astype(int), times=instants, groups=customers)
 
-    def _amount(self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints) -> AmountModel:
-        paid = labels["paid"].to_numpy(dtype=bool)
-        model = AmountModel(
-            exposure=_PAST_DUE,
-            balance=_BALANCE,
-            days_past_due=_DAYS_PAST_DUE,
-            max_rounds=200,
-            learning_rate=0.1,
-            **self.common,
+    def _roll(self, X: pd.DataFrame, customers: Ints, instants: Ints) -> RollModel:
+        """Learn who rolls on, from windows that were watched to their end."""
+        labels = roll_labels(
+            self.journal,
+            customers,
+            instants,
+            horizon_days=self.config.objective.horizon_days,
+            as_of=self.as_of,
         )
-        return model.fit(X[paid], labels["amount"].to_numpy()[paid], groups=customers[paid])
+        told = (labels["mature"] & labels["at_risk"]).to_numpy(dtype=bool)
+        rolled = labels["rolled"].to_numpy(dtype=int)[told]
+        model = roll_model(self.config)
+        return model.fit(X[told], rolled, times=instants[told], groups=customers[told])
+
+    def _amount(
+        self,
+        X: pd.DataFrame,
+        labels: pd.DataFrame,
+        customers: Ints,
+        instants: Ints,
+        payment: PaymentModel,
+    ) -> AmountModel:
+        """Learn what payers pay, then match chance times amount to the newest windows' money."""
+        paid = labels["paid"].to_numpy(dtype=bool)
+        money = labels["amount"].to_numpy(dtype=np.float64)
+        model = amount_model(self.config)
+        model.fit(X[paid], money[paid], groups=customers[paid])
+        if len(instants) == 0:
+            return model
+        horizon_us = self.config.objective.horizon_days * DAY_US
+        newest = instants > instants.max() - horizon_us
+        chance = payment.predict_proba(X[newest])[:, 1]
+        return model.match_recovery(chance, X[newest], money[newest], groups=customers[newest])
 
     def _effect(
         self,
@@ -183,7 +216,7 @@ class _Fit:
     ) -> EffectModel:
         """Learn from decisions with propensities whose window has closed."""
         decisions = self._closed_decisions()
-        model = EffectModel(like=self.like)
+        model = EffectModel(like=self.like, **self.common)
         if decisions.empty or len(X) == 0:
             return model.fit(None)
         who = decisions["customer"].to_numpy(dtype=np.int64)
@@ -199,9 +232,11 @@ class _Fit:
                 "reach": _population_reach(reach, decisions),
                 "customer": who,
                 "holdout": decisions["holdout"],
+                "hour": decisions["slot_local_hour"],
             }
         )
-        return model.fit(rows[told["mature"].to_numpy(dtype=bool)])
+        mature = told["mature"].to_numpy(dtype=bool)
+        return model.fit(rows[mature], features=at[mature])
 
     def _closed_decisions(self) -> pd.DataFrame:
         """Decisions old enough for their whole window, at most ``max_training_rows`` of them."""
@@ -233,7 +268,7 @@ class _Fit:
             model = PaymentModel(
                 learner="lightgbm",
                 horizon_days=self.config.objective.horizon_days,
-                days_past_due=_DAYS_PAST_DUE,
+                days_past_due=DAYS_PAST_DUE,
                 n_folds=2,
                 max_rounds=60,
                 learning_rate=0.15,
@@ -281,14 +316,20 @@ _CLASSES = {
     "reach": ReachModel,
     "effect": EffectModel,
     "harm": HarmModel,
+    "roll": RollModel,
 }
 
 
 def models_to_state(models: FittedModels) -> dict[str, Any]:
     """Return the state of every part, ready for a bundle."""
-    return {name: getattr(models, name).to_state() for name in FITTED_PARTS}
+    parts = {name: getattr(models, name) for name in FITTED_PARTS}
+    return {name: part.to_state() for name, part in parts.items() if part is not None}
 
 
 def models_from_state(state: dict[str, Any]) -> FittedModels:
-    """Rebuild the parts from `models_to_state`; predictions are equal bit for bit."""
-    return FittedModels(**{name: _CLASSES[name].from_state(state[name]) for name in FITTED_PARTS})
+    """Rebuild the parts from `models_to_state`; predictions are equal bit for bit.
+
+    Parts that came later than the state's format are None.
+    """
+    present = [name for name in FITTED_PARTS if name in state or name not in _LATER_PARTS]
+    return FittedModels(**{name: _CLASSES[name].from_state(state[name]) for name in present})

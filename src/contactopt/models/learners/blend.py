@@ -1,27 +1,19 @@
-"""Choose between a logistic regression and boosted trees, or mix them, on held-out rows."""
+"""A mixture of a line and boosted trees on the logit scale, calibrated."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.models.learners.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
-from contactopt.models.learners.calibrator import Calibrator, sigmoid_loss
+from contactopt.models.learners.boosted import Trees
+from contactopt.models.learners.calibrator import Calibrator
 from contactopt.models.learners.linear import LogisticLearner
-from contactopt.models.learners.splits import Fold
 
-__all__ = ["Blend", "fit_blend"]
+__all__ = ["Blend"]
 
 Floats = npt.NDArray[np.float64]
-#: trees need this many rows of the rarer class; a line is not fitted above so many rows
-_MIN_RARE_FOR_TREES = 100
-_MAX_ROWS_FOR_LINE = 20_000
-_STRENGTHS = (100.0, 10.0, 1.0)
-#: final trees see more rows than a fold did: this much longer growth
-_REFIT_GROWTH = 1.1
 
 
 class Blend:
@@ -30,7 +22,8 @@ class Blend:
     Parameters
     ----------
     line : LogisticLearner or None
-    trees : Trees or None
+    trees : list of Trees
+        Copies grown from different seeds; their mean counts.
     share : float in [0, 1]
         Weight of the trees on the logit scale.
     calibrator : Calibrator
@@ -39,7 +32,7 @@ class Blend:
     def __init__(
         self,
         line: LogisticLearner | None,
-        trees: Trees | None,
+        trees: list[Trees],
         share: float,
         calibrator: Calibrator,
     ) -> None:
@@ -48,14 +41,41 @@ class Blend:
         self.share = share
         self.calibrator = calibrator
 
-    def probability(self, X: Floats) -> Floats:
-        """Return calibrated P(1), shape (n,)."""
+    def raw(self, X: Floats) -> Floats:
+        """Return the logit before calibration, shape (n,)."""
         raw = np.zeros(len(X))
-        if self.trees is not None:
-            raw = raw + self.share * self.trees.raw(X)
+        for copy in self.trees:
+            raw = raw + self.share / len(self.trees) * copy.raw(X)
         if self.line is not None:
             raw = raw + (1.0 - self.share) * self.line.logit(X)
-        return self.calibrator.probability(raw)
+        return raw
+
+    def probability(self, X: Floats) -> Floats:
+        """Return calibrated P(1), shape (n,)."""
+        return self.calibrator.probability(self.raw(X))
+
+    def contributions(self, X: Floats) -> tuple[Floats, float]:
+        """Return each column's part of the calibrated logit, shape (n, k), and the base.
+
+        Shapley values of the trees and the line's terms less their mean are mixed as the scores
+        are. Calibration is a curve, not a sum: all parts of a row are stretched by one factor, the
+        slope of the curve's chord from the base to the row. A row's parts and the base add up to
+        its calibrated logit.
+        """
+        parts = np.zeros((len(X), X.shape[1] + 1))
+        for copy in self.trees:
+            parts += self.share / len(self.trees) * copy.contributions(X)
+        if self.line is not None:
+            parts += (1.0 - self.share) * self.line.contributions(X)
+        if len(X) == 0:
+            return parts[:, :-1], float("nan")
+        base = float(parts[0, -1])
+        start = float(self.calibrator.logit(np.array([base]))[0])
+        moved = parts[:, :-1].sum(axis=1)
+        chord = self.calibrator.logit(base + moved) - start
+        still = np.abs(moved) < 1e-12
+        factor = np.where(still, self.calibrator.slope_, chord / np.where(still, 1.0, moved))
+        return parts[:, :-1] * factor[:, None], start
 
     def to_state(self) -> dict[str, Any]:
         """Return the parts; trees as `ModelText`."""
@@ -63,112 +83,20 @@ class Blend:
 
         return {
             "line": None if self.line is None else self.line.to_state(),
-            "trees": None if self.trees is None else ModelText(self.trees.text),
+            "trees": [ModelText(copy.text) for copy in self.trees],
             "share": self.share,
             "calibrator": self.calibrator.to_state(),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any], num_threads: int = 1) -> Blend:
-        """Rebuild from `to_state`."""
-        line, trees = state["line"], state["trees"]
+        """Rebuild from `to_state`; the first format had one text of trees, or None."""
+        line, texts = state["line"], state["trees"]
+        if texts is None or isinstance(texts, str):
+            texts = [] if texts is None else [texts]
         return cls(
             None if line is None else LogisticLearner.from_state(line),
-            None if trees is None else Trees(str(trees), num_threads),
+            [Trees(str(text), num_threads) for text in texts],
             float(state["share"]),
             Calibrator.from_state(state["calibrator"]),
         )
-
-
-def _cross_fit_line(
-    X: Floats, y: Floats, weight: Floats, *, folds: list[Fold], categories: list[int]
-) -> tuple[Floats, float]:
-    """Out-of-fold logits under the best penalty, and that penalty."""
-    best: tuple[float, Floats, float] | None = None
-    # many rows make the penalty unimportant: one is enough
-    for strength in _STRENGTHS if len(y) <= 5_000 else (10.0,):
-        out = np.full(len(y), np.nan)
-        for train, valid in folds:
-            learner = LogisticLearner(categories, strength)
-            out[valid] = learner.fit(X[train], y[train], weight[train]).logit(X[valid])
-        held = ~np.isnan(out)
-        loss = sigmoid_loss(out[held], y[held], weight[held])
-        if best is None or loss < best[0]:
-            best = (loss, out, strength)
-    assert best is not None
-    return best[1], best[2]
-
-
-def _best_share(line: Floats, trees: Floats, y: Floats, weight: Floats) -> float:
-    """Weight of the trees, in tenths, with the least held-out log-loss."""
-    grid = np.linspace(0.0, 1.0, 11)
-    loss = [sigmoid_loss((1 - a) * line + a * trees, y, weight) for a in grid]
-    return float(grid[int(np.argmin(loss))])
-
-
-def fit_blend(
-    X: Floats,
-    y: Floats,
-    weight: Floats,
-    *,
-    rows: npt.NDArray[np.int64],
-    folds: list[Fold],
-    learner: str,
-    plan: BoostingPlan,
-    categories: list[int],
-) -> tuple[Blend, dict[str, Any]]:
-    """Cross-fit the candidates on ``rows``, choose and calibrate, refit the choice on all rows.
-
-    Parameters
-    ----------
-    X : float array, shape (n, k), NaN allowed; y : 0/1, shape (n,); weight : shape (n,)
-    rows : int array
-        Positions used for choosing (a sample where n is large).
-    folds : list of (training, validation) positions inside ``rows``
-    learner : {"auto", "logistic", "lightgbm", "blend"}
-    plan : BoostingPlan
-    categories : list of int
-
-    Returns
-    -------
-    Blend, and a record with learner, share, rounds, penalty, held-out log-loss and calibration
-    """
-    Xs, ys, ws = X[rows], y[rows], weight[rows]
-    rare = min(float(ys.sum()), float((1 - ys).sum()))
-    with_trees = learner in ("lightgbm", "blend") or (
-        learner == "auto" and rare >= _MIN_RARE_FOR_TREES
-    )
-    with_line = learner in ("logistic", "blend") or (
-        learner == "auto" and (len(y) <= _MAX_ROWS_FOR_LINE or not with_trees)
-    )
-    plan = replace(plan, min_child_samples=int(np.clip(len(ys) // 50, 10, plan.min_child_samples)))
-    line_oof, strength = np.zeros(len(ys)), 0.0
-    tree_oof, rounds = np.zeros(len(ys)), 0
-    if with_line:
-        line_oof, strength = _cross_fit_line(Xs, ys, ws, folds=folds, categories=categories)
-    if with_trees:
-        tree_oof, rounds = cross_fit_trees(
-            Xs, ys, ws, plan=plan, folds=folds, categories=categories
-        )
-    held = ~np.isnan(line_oof + tree_oof)
-    share = float(with_trees)
-    if with_line and with_trees:
-        share = _best_share(line_oof[held], tree_oof[held], ys[held], ws[held])
-    raw = ((1 - share) * line_oof + share * tree_oof)[held]
-    calibrator = Calibrator().fit(raw, ys[held], ws[held])
-    record = {
-        "learner": "lightgbm" if share == 1.0 else "logistic" if share == 0.0 else "blend",
-        "tree_share": share,
-        "rounds": rounds,
-        "penalty": strength,
-        "calibration": calibrator.method_,
-        "held_out_rows": int(held.sum()),
-        "held_out_log_loss": sigmoid_loss(raw, ys[held], ws[held]),
-    }
-    line = trees = None
-    if share < 1.0:
-        line = LogisticLearner(categories, strength).fit(X, y, weight)
-    if share > 0.0:
-        grown = max(1, round(_REFIT_GROWTH * rounds))
-        trees = train_trees(X, y, weight, plan=plan, rounds=grown, categories=categories)
-    return Blend(line, trees, share, calibrator), record

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
+from contactopt.models.learners.calibrator import level_shift, sigmoid_loss
 from contactopt.models.learners.splits import Fold
 
 __all__ = ["BoostingPlan", "Trees", "cross_fit_trees", "train_trees"]
@@ -31,6 +34,8 @@ class BoostingPlan:
     max_bin: int = 127
     num_threads: int = 1
     seed: int = 0
+    #: demanded direction per column (+1, -1, 0 free); empty where none is demanded
+    monotone: tuple[int, ...] = ()
 
     def binning(self) -> dict[str, Any]:
         """How columns are cut into bins; the sample bounds the time of very long tables."""
@@ -44,7 +49,7 @@ class BoostingPlan:
 
     def parameters(self) -> dict[str, Any]:
         """LightGBM's parameters: the same trees for any number of threads."""
-        return {
+        found: dict[str, Any] = {
             "objective": self.objective,
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
@@ -59,6 +64,10 @@ class BoostingPlan:
             "deterministic": True,
             "force_row_wise": True,
         }
+        if any(self.monotone):
+            found["monotone_constraints"] = list(self.monotone)
+            found["monotone_constraints_method"] = "intermediate"
+        return found
 
 
 class Trees:
@@ -85,14 +94,30 @@ class Trees:
         """Return the raw score (logit, or log money), shape (n,); empty input gives empty."""
         if len(X) == 0:
             return np.zeros(0)
+        raw = self._model().predict(
+            np.ascontiguousarray(X), raw_score=True, num_threads=self.num_threads
+        )
+        return np.asarray(raw, dtype=np.float64)
+
+    def contributions(self, X: Floats) -> Floats:
+        """Return each column's part of the raw score, shape (n, k + 1); the last is the base.
+
+        Shapley values along the trees' own paths (Lundberg, Erion and Lee 2018); a row adds up to
+        `raw`.
+        """
+        if len(X) == 0:
+            return np.zeros((0, X.shape[1] + 1))
+        parts = self._model().predict(
+            np.ascontiguousarray(X), pred_contrib=True, num_threads=self.num_threads
+        )
+        return np.asarray(parts, dtype=np.float64)
+
+    def _model(self) -> Any:
         if self._booster is None:
             import lightgbm
 
             self._booster = lightgbm.Booster(model_str=self.text)
-        raw = self._booster.predict(
-            np.ascontiguousarray(X), raw_score=True, num_threads=self.num_threads
-        )
-        return np.asarray(raw, dtype=np.float64)
+        return self._booster
 
 
 def _text_of(booster: Any, rounds: int) -> str:
@@ -136,15 +161,29 @@ def cross_fit_trees(
     plan: BoostingPlan,
     folds: list[Fold],
     categories: list[int],
+    level_free: bool = False,
 ) -> tuple[Floats, int]:
     """Out-of-fold raw scores (NaN where no fold validates a row) and the rounds to grow.
 
-    Each fold stops early on its validation rows; the rounds are the mean of the folds' best.
+    Each fold stops early on its validation rows; the rounds are the mean of the folds' best, and
+    the scores are those at that number of rounds: a fold's own best would flatter its rows.
+
+    Parameters
+    ----------
+    X, y, weight : arrays of n rows
+    plan : BoostingPlan
+    folds : list of (training, validation) positions
+    categories : list of int
+    level_free : bool
+        Of a binary objective: judge each round after its level was set to that of the validation
+        rows. Where the level moves in time, the loss itself would stop at the first trees.
     """
     import lightgbm
 
-    out = np.full(len(y), np.nan)
-    best = []
+    parameters = plan.parameters()
+    if level_free:
+        parameters["metric"] = "None"
+    boosters, best = [], []
     for train, valid in folds:
         data = lightgbm.Dataset(
             X[train],
@@ -155,12 +194,30 @@ def cross_fit_trees(
         )
         check = lightgbm.Dataset(X[valid], y[valid], weight=weight[valid], reference=data)
         booster = lightgbm.train(
-            plan.parameters(),
+            parameters,
             data,
             num_boost_round=plan.max_rounds,
             valid_sets=[check],
+            feval=_level_free_loss(y[valid], weight[valid]) if level_free else None,
             callbacks=[lightgbm.early_stopping(plan.patience, verbose=False)],
         )
         best.append(max(1, booster.best_iteration))
-        out[valid] = booster.predict(X[valid], raw_score=True, num_iteration=best[-1])
-    return out, int(np.ceil(np.mean(best)))
+        boosters.append(booster)
+    rounds = int(np.ceil(np.mean(best)))
+    out = np.full(len(y), np.nan)
+    for booster, (_, valid) in zip(boosters, folds, strict=True):
+        held = np.ascontiguousarray(X[valid])
+        out[valid] = booster.predict(
+            held, raw_score=True, num_iteration=rounds, num_threads=plan.num_threads
+        )
+    return out, rounds
+
+
+def _level_free_loss(y: Floats, weight: Floats) -> Callable[[Floats, Any], tuple[str, float, bool]]:
+    """Metric by LightGBM's protocol: name, value, whether larger is better."""
+
+    def told(p: Floats, _: Any) -> tuple[str, float, bool]:
+        raw = logit(np.clip(p, 1e-12, 1.0 - 1e-12))
+        return "level_free", sigmoid_loss(raw + level_shift(raw, y, weight), y, weight), False
+
+    return told

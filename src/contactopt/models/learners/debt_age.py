@@ -2,8 +2,8 @@
 
 Prior rates of payment while waiting are monthly self-cure shares by bucket (1-7 days 60 %, 8-30
 40 %, 31-60 18 %, 61-90 8 %, 91-180 4 %, charged off 0.5 %): assumptions of the field, anchored on
-published 40-60 % self-cure of early arrears. Prior shares of the past-due amount that a payer pays
-are assumptions without a source.
+published 40-60 % self-cure of early arrears. Prior shares of the past-due amount that a payer pays,
+and monthly shares that roll into a later bucket, are assumptions without a source.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bucket_of", "prior_paid_share", "prior_payment_rate", "shrunken_rates"]
+__all__ = [
+    "bucket_of",
+    "prior_paid_share",
+    "prior_payment_rate",
+    "prior_roll_rate",
+    "shrunken_rates",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -22,6 +28,7 @@ _EDGES = np.array([7.0, 30.0, 60.0, 90.0, 180.0])
 _CURRENT, _UNKNOWN = 6, 7
 _MONTHLY_SELF_CURE = np.array([0.60, 0.40, 0.18, 0.08, 0.04, 0.005, 0.90, 0.20])
 _PAID_SHARE = np.array([0.90, 0.80, 0.60, 0.50, 0.35, 0.15, 1.00, 0.50])
+_MONTHLY_ROLL = np.array([0.10, 0.30, 0.55, 0.65, 0.75, 0.005, 0.03, 0.25])
 #: how many observed rows the prior of a bucket is worth; little where the age is unknown
 _STRENGTH = np.array([20.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0, 4.0])
 
@@ -44,6 +51,11 @@ def bucket_of(days_past_due: Floats | None, n: int) -> Ints:
 def prior_payment_rate(horizon_days: float) -> Floats:
     """P(pays within the horizon when waiting) per bucket, shape (8,)."""
     return 1.0 - (1.0 - _MONTHLY_SELF_CURE) ** (horizon_days / 30.0)
+
+
+def prior_roll_rate(horizon_days: float) -> Floats:
+    """P(rolls into a later bucket within the horizon) per bucket, shape (8,)."""
+    return 1.0 - (1.0 - _MONTHLY_ROLL) ** (horizon_days / 30.0)
 
 
 def prior_paid_share() -> Floats:

@@ -1,31 +1,38 @@
-"""From a frame with numbers and categories to one float matrix, the same at fit and later."""
+"""From a frame with numbers, times and text to one float matrix, the same at fit and later."""
 
 from __future__ import annotations
 
 import logging
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.errors import ConfigError
+from contactopt.errors import ConfigError, ContractError
 
 __all__ = ["Encoder", "checked_matrix", "checked_weight", "column_of"]
 
 Floats = npt.NDArray[np.float64]
 _log = logging.getLogger(__name__)
+#: text whose values are mostly met once names rows, it does not describe them
+_IDENTIFIER_LEVELS, _IDENTIFIER_SHARE = 100, 0.5
 
 
 class Encoder:
     """Codes of categories learned once; numbers pass as they are, missing is NaN.
 
-    A level never seen at fit is treated as missing, and logged with its column and row count.
+    Numbers and booleans, nullable or not, and objects that are all numbers are numbers. Times are
+    days since 1970 UTC, durations days: a time that only grows tells the age of the row, so a
+    difference of two times serves better. Categories and text are levels; a level never seen at
+    fit is treated as missing, and logged with its column and row count. Text that looks like an
+    identifier (more than 100 values, most of them met once) is left out, with a warning.
 
     Parameters
     ----------
     levels : dict of str to list of str
-        Ordered levels per category column.
+        Sorted levels met at fit per category column; none for a column left out.
 
     Examples
     --------
@@ -36,6 +43,7 @@ class Encoder:
 
     def __init__(self, levels: dict[str, list[str]]) -> None:
         self.levels = levels
+        self._positions: list[int] = []
 
     @classmethod
     def learn(cls, X: Any) -> Encoder:
@@ -43,65 +51,154 @@ class Encoder:
         if not isinstance(X, pd.DataFrame):
             return cls({})
         levels = {}
-        for name in X.columns:
-            column = X[name]
+        for k, name in enumerate(X.columns):
+            column = X.iloc[:, k]
             if isinstance(column.dtype, pd.CategoricalDtype):
-                levels[str(name)] = [str(v) for v in column.cat.categories]
-            elif not pd.api.types.is_numeric_dtype(column.dtype):
-                levels[str(name)] = sorted(str(v) for v in column.dropna().unique())
-        return cls(levels)
+                used = column.cat.remove_unused_categories().cat.categories
+                levels[str(name)] = sorted(str(v) for v in used)
+            elif _numbers(column) is None:
+                levels[str(name)] = _levels_of_text(str(name), column)
+        self = cls(levels)
+        self._positions = [k for k, name in enumerate(X.columns) if str(name) in levels]
+        return self
 
     def encode(self, X: Any) -> Any:
-        """Return the frame with category columns as float codes; other input unchanged."""
-        if not isinstance(X, pd.DataFrame) or not self.levels:
+        """Return the frame as floats, categories as codes, names as text; other input unchanged.
+
+        Raises
+        ------
+        ContractError
+            If a column that held numbers at fit holds text now, or two have one name.
+        """
+        if not isinstance(X, pd.DataFrame):
             return X
         out = {}
-        for name in X.columns:
-            column = X[name]
-            if str(name) not in self.levels:
-                out[name] = column.astype(np.float64)
+        # text, because scikit-learn compares no other names: a swapped column would go unseen
+        for k, name in enumerate(str(c) for c in X.columns):
+            column = X.iloc[:, k]
+            if name in self.levels:
+                out[name] = self._codes(name, column)
                 continue
-            out[name] = self._codes(str(name), column)
+            numbers = _numbers(column)
+            if numbers is None and column.notna().any():
+                raise ContractError(
+                    f"column {name} held numbers at fit, now text",
+                    hint="give it the same type as at fit, or fit again",
+                )
+            out[name] = np.full(len(X), np.nan) if numbers is None else numbers
+        if len(out) < X.shape[1]:
+            raise ContractError(
+                "two columns of the frame have one name", hint="rename or drop one of them"
+            )
         return pd.DataFrame(out, index=X.index)
 
     def _codes(self, name: str, column: pd.Series) -> Floats:
-        known = column.notna().to_numpy()
-        words = column.astype(object).where(column.notna(), "").astype(str)
-        code = pd.Index(self.levels[name]).get_indexer(pd.Index(words)).astype(np.float64)
-        unseen = int(((code < 0) & known).sum())
+        levels = self.levels[name]
+        if not levels:
+            return np.full(len(column), np.nan)
+        # each value is looked up once, however many rows hold it
+        code, values = pd.factorize(column, use_na_sentinel=True)
+        known = pd.Index(levels).get_indexer(pd.Index([str(v) for v in values], dtype=object))
+        found = np.append(known, -1)[code].astype(np.float64)
+        unseen = int(((found < 0) & (code >= 0)).sum())
         if unseen:
             _log.warning("column %s: %d rows hold a level unseen at fit: missing", name, unseen)
-        code[(code < 0) | ~known] = np.nan
-        return code
+        found[found < 0] = np.nan
+        return found
 
     def category_positions(self, names: list[str]) -> list[int]:
-        """Positions of the category columns among ``names``."""
+        """Positions of the category columns among ``names``; without names, those of the fit."""
+        if not names:
+            return self._positions
         return [k for k, name in enumerate(names) if name in self.levels]
+
+
+def _levels_of_text(name: str, column: pd.Series) -> list[str]:
+    known = column.dropna()
+    levels = sorted({str(v) for v in known.unique()})
+    if len(levels) > max(_IDENTIFIER_LEVELS, _IDENTIFIER_SHARE * len(known)):
+        _log.warning("column %s: looks like an identifier, left out", name)
+        return []
+    return levels
+
+
+def _numbers(column: pd.Series) -> Floats | None:
+    """Return a column as floats, None where it holds levels."""
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        return None
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz else column
+        return _days(naive.to_numpy(dtype="datetime64[us]"))
+    if pd.api.types.is_timedelta64_dtype(kind):
+        return _days(column.to_numpy(dtype="timedelta64[us]"))
+    if pd.api.types.is_complex_dtype(kind):
+        raise ValueError("Complex data not supported: a column of the frame holds complex numbers")
+    if pd.api.types.is_numeric_dtype(kind):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_object_dtype(kind):
+        known = column.dropna()
+        if len(known) and all(isinstance(v, Number | np.bool_) for v in known):
+            return column.where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+    return None
+
+
+def _days(values: npt.NDArray[Any]) -> Floats:
+    days = values.astype(np.int64) / 86_400e6
+    return np.where(np.isnat(values), np.nan, days)
 
 
 def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
     """Encode and check a frame or matrix, shape (n, k) float64; learns the levels if ``reset``.
+
+    Parameters
+    ----------
+    estimator : object
+        Gets ``encoder_``, ``n_features_in_`` and ``feature_names_in_`` where ``reset``.
+    X : pandas or polars DataFrame, or array
+    reset : bool
 
     Raises
     ------
     ValueError
         By scikit-learn's rules: names or their order differ from the fit, infinite values,
         a plain matrix without rows at fit. An empty frame is accepted.
+    ContractError
+        If the type of a column changed, or a name comes twice.
     """
     from sklearn.utils.validation import validate_data
 
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
+        X = X.to_pandas()
     if reset:
         estimator.encoder_ = Encoder.learn(X)
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
-    matrix: Any = validate_data(
-        estimator,
-        estimator.encoder_.encode(X),
-        dtype=np.float64,
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=0 if empty_allowed else 1,
-        reset=reset,
-    )
+    encoded = estimator.encoder_.encode(X)
+    try:
+        matrix: Any = validate_data(
+            estimator,
+            encoded,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=0 if empty_allowed else 1,
+            reset=reset,
+        )
+    except ValueError as error:
+        hint = _way_on(error, encoded)
+        if not hint:
+            raise
+        raise ValueError(f"{error}\nHint: {hint}") from error
     return matrix
+
+
+def _way_on(error: ValueError, encoded: Any) -> str:
+    """Say what to do about a frame that scikit-learn refused."""
+    if "feature names should match" in str(error):
+        return "X[model.feature_names_in_] gives the columns of the fit in their order"
+    if "infinity" in str(error) and isinstance(encoded, pd.DataFrame):
+        infinite = [str(c) for c in encoded if np.isinf(encoded[c].to_numpy()).any()]
+        return f"infinite values in {', '.join(infinite[:5])}: make them missing (NaN)"
+    return ""
 
 
 def checked_weight(sample_weight: Any, X: Floats) -> Floats:

@@ -10,7 +10,15 @@ import pandas as pd
 
 from contactopt.errors import ContactoptError
 
-__all__ = ["Fold", "content_order", "cross_fit_folds", "group_hash", "row_hash", "temporal_split"]
+__all__ = [
+    "Fold",
+    "content_order",
+    "cross_fit_folds",
+    "group_hash",
+    "instants_of",
+    "row_hash",
+    "temporal_split",
+]
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -72,7 +80,7 @@ def content_order(
     """
     parts = [X, y, weight]
     if times is not None:
-        parts.append(_microseconds(times)[rows].astype(np.float64))
+        parts.append(instants_of(times)[rows].astype(np.float64))
     if groups is not None:
         parts.append((group_hash(groups)[rows] >> np.uint64(12)).astype(np.float64))
     return np.argsort(row_hash(*parts), kind="stable")
@@ -153,7 +161,7 @@ def temporal_split(
     >>> train.tolist(), valid.tolist()
     ([0, 1, 2], [3])
     """
-    instants = _microseconds(times)
+    instants = instants_of(times)
     if groups is not None and len(np.asarray(groups)) != len(instants):
         raise ContactoptError(
             f"{len(instants)} times but {len(np.asarray(groups))} groups",
@@ -175,7 +183,8 @@ def temporal_split(
     return folds if all(len(t) and len(v) for t, v in folds) else []
 
 
-def _microseconds(times: npt.ArrayLike) -> Ints:
+def instants_of(times: npt.ArrayLike) -> Ints:
+    """Return instants as int64 microseconds since the epoch, UTC; integers pass as they are."""
     values = np.asarray(times)
     if values.dtype.kind in "iu":
         return values.astype(np.int64)

@@ -1,5 +1,6 @@
-"""Who pays within the horizon, calibrated."""
+"""Who pays within the horizon, and who rolls towards default, calibrated."""
 
 from contactopt.models.payment.model import PaymentModel
+from contactopt.models.payment.roll import RollModel
 
-__all__ = ["PaymentModel"]
+__all__ = ["PaymentModel", "RollModel"]

@@ -1,7 +1,8 @@
-"""Attempts as arrays: integer codes, local hours and weights from a frame of contacts."""
+"""Attempts as arrays in an order of their own: codes, local hours, ages, what came of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,110 +11,264 @@ import pandas as pd
 
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ConfigError, ContractError
-from contactopt.models.reach.events import UNOBSERVABLE
-from contactopt.models.reach.priors import BLOCK_OF_HOUR, N_BLOCKS
+from contactopt.models.learners.splits import row_hash
+from contactopt.models.reach.events import DELIVERY_ONLY, UNOBSERVABLE
+from contactopt.models.reach.evidence import Trail, group_of, sign_of, walk
 
-__all__ = ["AttemptColumns", "Attempts", "column", "known_channels", "need", "told_rows"]
+__all__ = ["Attempts", "column", "known_channels", "need", "read_attempts"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: columns that put attempts into an order of their own, whatever order they came in
-_ORDER = (
-    "customer",
-    "age_days",
-    "channel",
-    "local_hour",
-    "reached",
-    "touches_7d",
-    "point_quality",
-    "propensity",
-)
+#: tenths of a second in the longest age that is told apart: 54 years
+_LONGEST = 1 << 34
 
 
+@dataclasses.dataclass
 class Attempts:
-    """Codes of one frame of attempts.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        ``channel``, ``local_hour`` and, where they exist, ``customer``, ``weekday``, ``age_days``.
-    channels : dict
-        Its order numbers the channels.
-    half_life_days : float
-        Age at which an attempt weighs half.
-    n_customers : int, optional
-        Given: ``customer`` holds codes below it. Else ids are numbered here; without the column
-        every row is its own customer.
+    """Attempts by customer and time, whatever order their frame had.
 
     Attributes
     ----------
-    customer, channel, hour, weekday : int arrays, shape (n,)
-        Hour and weekday are -1 where there is none.
-    weight : float array, shape (n,)
-    n_customers : int
+    place : int array, shape (n,)
+        Row of the frame.
+    customer, channel, hour, weekday, segment : int arrays, shape (n,)
+        -1 where there is none (hour, weekday, segment).
+    age : float array, shape (n,)
+        Days before the instant of the fit or the decision; 0 where not known.
+    reached : float array, shape (n,)
+        1, 0, NaN where it cannot be told.
+    sign : int array, shape (n,)
+        See `evidence.sign_of`.
+    touches, quality, propensity : float arrays, shape (n,)
+        NaN where unknown.
+    ids : Index, shape (n_customers,)
+        Customers by code.
+    ordered : bool
+        Ages were given: what came before an attempt is known.
+    named : bool
+        Customers were given: attempts on one are told from those on many.
     """
 
-    def __init__(
-        self,
-        rows: pd.DataFrame,
-        channels: dict[str, str],
-        half_life_days: float,
-        n_customers: int | None = None,
-    ) -> None:
-        if n_customers is not None:
-            self.customer = rows["customer"].to_numpy(dtype=np.int64)
-            self.n_customers = n_customers
-        elif "customer" in rows:
-            code, ids = pd.factorize(rows["customer"], sort=True)
-            if (code < 0).any():
-                raise ContractError(
-                    f"{int((code < 0).sum())} attempts name no customer",
-                    hint="leave the column `customer` out, or fill it",
-                )
-            self.customer, self.n_customers = code.astype(np.int64), len(ids)
-        else:
-            self.customer, self.n_customers = np.arange(len(rows)), len(rows)
-        self.channel = pd.Index(list(channels)).get_indexer(pd.Index(rows["channel"]))
-        self.hour = _whole(column(rows, "local_hour", np.nan), 24, "local_hour")
-        self.weekday = _whole(column(rows, "weekday", np.nan), 7, "weekday")
-        age = np.maximum(np.nan_to_num(column(rows, "age_days", 0.0)), 0.0)
-        self.weight = np.exp2(-age / half_life_days)
+    place: Ints
+    customer: Ints
+    channel: Ints
+    hour: Ints
+    weekday: Ints
+    segment: Ints
+    age: Floats
+    reached: Floats
+    sign: npt.NDArray[np.int8]
+    touches: Floats
+    quality: Floats
+    propensity: Floats
+    ids: pd.Index
+    ordered: bool
+    named: bool
 
-    def shares(self) -> Floats:
-        """Shares of the customer's attempts by hour block and channel, minus their means.
+    def __len__(self) -> int:
+        return len(self.customer)
 
-        Shape (n, blocks + channels); the same for all rows of a customer.
-        """
-        parts = []
-        blocks = np.where(self.hour < 0, N_BLOCKS, BLOCK_OF_HOUR[self.hour])
-        for code, size in (
-            (blocks, N_BLOCKS + 1),
-            (self.channel, int(self.channel.max(initial=0)) + 1),
-        ):
-            count = np.bincount(self.customer * size + code, minlength=self.n_customers * size)
-            count = count.reshape(self.n_customers, size)
-            share = count / np.maximum(count.sum(axis=1, keepdims=True), 1)
-            parts.append(share[self.customer])
-        out = np.hstack(parts)
-        return out - out.mean(axis=0) if len(out) else out
+    @property
+    def n_customers(self) -> int:
+        """Number of customers that codes stand for."""
+        return len(self.ids)
+
+    @property
+    def told(self) -> npt.NDArray[np.bool_]:
+        """Rows whose result is known."""
+        return ~np.isnan(self.reached)
+
+    def pick(self, rows: npt.NDArray[Any]) -> Attempts:
+        """Return some rows; codes of customers stay."""
+        keep = ("ids", "ordered", "named")
+        arrays = (f.name for f in dataclasses.fields(self) if f.name not in keep)
+        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+    def of_customers(self, chosen: npt.NDArray[np.bool_]) -> Attempts:
+        """Return the rows of some customers, numbered anew."""
+        code = np.cumsum(chosen) - 1
+        rows = self.pick(chosen[self.customer])
+        return dataclasses.replace(rows, customer=code[rows.customer], ids=self.ids[chosen])
+
+    def weight(self, half_life_days: float) -> Floats:
+        """Weight of each row by its age."""
+        return np.exp2(-self.age / half_life_days)
+
+    def trail(self, channels: dict[str, str], half_life_days: float) -> Trail:
+        """Tell what each attempt, and the next one, could know of those before."""
+        groups = np.array([group_of(root) for root in channels.values()], dtype=np.int64)
+        if not self.ordered:
+            nothing = self.pick(np.zeros(len(self), dtype=bool))
+            end = nothing.trail_end(groups, half_life_days)
+            return Trail(np.zeros((len(self), end.shape[2]), dtype=np.float32), end)
+        return walk(
+            self.customer,
+            self.age,
+            groups[self.channel],
+            self.sign,
+            self.n_customers,
+            half_life_days,
+        )
+
+    def trail_end(self, groups: Ints, half_life_days: float) -> npt.NDArray[np.float32]:
+        """Tell what the next attempt on each customer could know."""
+        group = groups[self.channel]
+        n = self.n_customers
+        return walk(self.customer, self.age, group, self.sign, n, half_life_days).end
+
+
+def read_attempts(
+    frame: pd.DataFrame,
+    channels: dict[str, str],
+    *,
+    customers: pd.Index | None = None,
+    segments: list[str] | None = None,
+    delivery_counts: bool = True,
+) -> Attempts:
+    """Read a frame of attempts (`plain_frames.attempt_frame`).
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``channel``, ``local_hour``, ``reached`` and, where they exist, ``customer``, ``age_days``,
+        ``weekday``, ``segment``, ``outcome``, ``touches_7d``, ``point_quality``, ``propensity``.
+    channels : dict
+        Its order numbers the channels.
+    customers : Index, optional
+        Given: codes are positions in it and others' rows are left out. Else ids are numbered in
+        their own order; without the column every row is its own customer.
+    segments : list of str, optional
+        Its order numbers the segments.
+    delivery_counts : bool
+        False: a message that was merely delivered does not count as reached where delivery is
+        the only sign its channel would otherwise give.
+
+    Raises
+    ------
+    ContractError
+        If a channel is unknown, an hour, weekday or propensity is out of range, a result is
+        neither 0, 1 nor missing, or a customer is missing.
+    """
+    names = pd.Categorical(frame["channel"])
+    known = pd.Index(list(channels)).get_indexer(names.categories)
+    channel = np.append(known, -1)[names.codes]
+    if (channel < 0).any():
+        wrong = sorted({str(c) for c in names.categories[known < 0]} or {"(missing)"})
+        raise ContractError(
+            f"{len(wrong)} channel words of attempts are unknown: {', '.join(wrong[:5])}",
+            hint="name what they are like: ReachModel(like={'rcs': 'sms'})",
+        )
+    roots = list(channels.values())
+    reached = _results(frame)
+    reached[np.isin(roots, UNOBSERVABLE)[channel]] = np.nan
+    words = frame["outcome"].astype(object).to_numpy() if "outcome" in frame else None
+    if words is not None and not delivery_counts:
+        reached[np.isin(roots, DELIVERY_ONLY)[channel] & (words == "delivered")] = 0.0
+    customer, ids = _customers(frame, customers)
+    age = column(frame, "age_days", 0.0)
+    attempts = Attempts(
+        place=np.arange(len(frame)),
+        customer=customer,
+        channel=channel,
+        hour=_whole(column(frame, "local_hour", np.nan), 24, "local_hour"),
+        weekday=_whole(column(frame, "weekday", np.nan), 7, "weekday"),
+        segment=_segments(frame, segments),
+        age=np.maximum(age, 0.0),
+        reached=reached,
+        sign=sign_of(words, reached),
+        touches=column(frame, "touches_7d", np.nan),
+        quality=column(frame, "point_quality", np.nan),
+        propensity=_propensities(frame),
+        ids=ids,
+        ordered="age_days" in frame and ("customer" in frame or customers is not None),
+        named="customer" in frame,
+    )
+    return _in_own_order(attempts)
+
+
+def _in_own_order(a: Attempts) -> Attempts:
+    """Sort by customer, oldest first, then by content: whatever order the frame had."""
+    result = np.where(np.isnan(a.reached), 2, a.reached).astype(np.int64)
+    what = ((a.channel * 32 + a.hour + 1) * 8 + a.weekday + 1) * 3 + result
+    rest = row_hash(a.touches, a.quality, a.propensity) if len(a) else np.zeros(0)
+    customer = a.customer if a.named else np.zeros(len(a), dtype=np.int64)
+    # one sort by customer and tenth of a second; only what is equal so far is looked at again
+    tenths = np.minimum(np.round(a.age * 864_000), _LONGEST - 1).astype(np.int64)
+    key = customer * _LONGEST - tenths
+    order = np.argsort(key, kind="stable")
+    equal = key[order][1:] == key[order][:-1]
+    tied = np.append(equal, False) | np.append(False, equal)
+    if tied.any():
+        some = order[tied[: len(order)]]
+        again = np.lexsort((rest[some], what[some], -a.age[some], key[some]))
+        order[tied[: len(order)]] = some[again]
+    if not a.named:
+        return dataclasses.replace(a.pick(order), customer=np.arange(len(a)))
+    return a.pick(order[a.customer[order] >= 0])
+
+
+def _customers(frame: pd.DataFrame, customers: pd.Index | None) -> tuple[Ints, pd.Index]:
+    if customers is not None:
+        return customers.get_indexer(pd.Index(frame["customer"])).astype(np.int64), customers
+    if "customer" not in frame:
+        return np.arange(len(frame)), pd.RangeIndex(len(frame))
+    code, ids = pd.factorize(frame["customer"], sort=True)
+    if (code < 0).any():
+        raise ContractError(
+            f"{int((code < 0).sum())} attempts name no customer",
+            hint="leave the column `customer` out, or fill it",
+        )
+    return code.astype(np.int64), pd.Index(ids)
+
+
+def _segments(frame: pd.DataFrame, segments: list[str] | None) -> Ints:
+    if not segments or "segment" not in frame:
+        return np.full(len(frame), -1, dtype=np.int64)
+    names = pd.Categorical(frame["segment"])
+    code = pd.Index(segments).get_indexer(pd.Index([str(c) for c in names.categories]))
+    return np.append(code, -1)[names.codes].astype(np.int64)
+
+
+def _results(frame: pd.DataFrame) -> Floats:
+    reached = column(frame, "reached", np.nan)
+    wrong = int((~np.isnan(reached) & (reached != 0) & (reached != 1)).sum())
+    if wrong:
+        raise ContractError(
+            f"{wrong} attempts have a result that is neither 0 nor 1",
+            hint="1 reached, 0 not reached, missing where it cannot be told",
+        )
+    return reached
+
+
+def _propensities(frame: pd.DataFrame) -> Floats:
+    p = column(frame, "propensity", np.nan)
+    wrong = int(((p <= 0) | (p > 1)).sum())
+    if wrong:
+        raise ContractError(
+            f"{wrong} attempts have a propensity outside (0, 1]",
+            hint="an attempt that was made had some probability; leave it empty if unknown",
+        )
+    return p
 
 
 def _whole(values: Floats, n: int, name: str) -> Ints:
-    code = np.where(np.isnan(values), -1, values).astype(np.int64)
-    wrong = int(((code >= n) | (code < -1)).sum())
+    wrong = int(((values >= n) | (values < 0)).sum())
     if wrong:
         raise ContractError(
             f"{wrong} attempts have a {name} outside 0..{n - 1}", hint="leave it empty if unknown"
         )
-    return code
+    return np.where(np.isnan(values), -1, values).astype(np.int64)
 
 
 def column(frame: pd.DataFrame, name: str, default: float) -> Floats:
     """Return the named column as floats, ``default`` where it is absent or missing."""
     if name not in frame:
         return np.full(len(frame), default)
-    values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"the column {name} of attempts is not numeric") from error
     return np.where(np.isnan(values), default, values)
 
 
@@ -132,75 +287,6 @@ def known_channels(like: dict[str, str] | None) -> dict[str, str]:
             hint=f"use one of {', '.join(CHANNELS)}",
         )
     return {c: c for c in CHANNELS} | dict(sorted((like or {}).items()))
-
-
-def told_rows(frame: pd.DataFrame, channels: dict[str, str]) -> pd.DataFrame:
-    """Return the attempts whose result is known and can be seen, in an order of their own content.
-
-    Raises
-    ------
-    ContractError
-        If a channel is not among ``channels``.
-    """
-    root = frame["channel"].map(channels)
-    wrong = sorted({str(c) for c in frame["channel"][root.isna()]})
-    if wrong:
-        raise ContractError(
-            f"{len(wrong)} channel words of attempts are unknown: {', '.join(wrong[:5])}",
-            hint="name what they are like: ReachModel(like={'rcs': 'sms'})",
-        )
-    told = frame["reached"].notna() & ~root.isin(UNOBSERVABLE)
-    by = [c for c in _ORDER if c in frame]
-    return frame[told].sort_values(by, kind="stable", ignore_index=True)
-
-
-class AttemptColumns:
-    """Fatigue, centred point quality and standardised covariates of attempts.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The covariates.
-    mean, scale : float arrays
-    """
-
-    def __init__(self, names: tuple[str, ...], mean: Floats, scale: Floats) -> None:
-        self.names = names
-        self.mean = mean
-        self.scale = scale
-
-    @classmethod
-    def learn(cls, rows: pd.DataFrame, names: tuple[str, ...]) -> AttemptColumns:
-        """Learn mean and sd of each covariate; 0 and 1 where nothing is known."""
-        mean, scale = np.zeros(len(names)), np.ones(len(names))
-        for k, name in enumerate(names):
-            values = column(rows, name, np.nan)
-            known = values[~np.isnan(values)]
-            if len(known):
-                mean[k], scale[k] = known.mean(), known.std() or 1.0
-        return cls(names, mean, scale)
-
-    def matrix(self, frame: pd.DataFrame) -> Floats:
-        """Return the columns, shape (n, 2 + n_covariates); what is unknown counts as average."""
-        parts = [column(frame, "touches_7d", 0.0), column(frame, "point_quality", 0.5) - 0.5]
-        for k, name in enumerate(self.names):
-            values = (column(frame, name, np.nan) - self.mean[k]) / self.scale[k]
-            parts.append(np.nan_to_num(np.clip(values, -5.0, 5.0)))
-        return np.column_stack(parts)
-
-    def to_state(self) -> dict[str, Any]:
-        """Return names and scales."""
-        return {
-            "names": list(self.names),
-            "mean": self.mean.tolist(),
-            "scale": self.scale.tolist(),
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> AttemptColumns:
-        """Rebuild from `to_state`."""
-        mean, scale = (np.asarray(state[k], dtype=np.float64) for k in ("mean", "scale"))
-        return cls(tuple(state["names"]), mean, scale)
 
 
 def need(frame: pd.DataFrame, names: tuple[str, ...], owner: str) -> None:

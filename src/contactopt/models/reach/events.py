@@ -25,14 +25,14 @@ from contactopt.contracts.vocabulary import (
     WRONG_PARTY_OUTCOMES,
 )
 
-__all__ = ["SPOKEN", "UNOBSERVABLE", "is_reached"]
+__all__ = ["DELIVERY_ONLY", "SPOKEN", "UNOBSERVABLE", "is_reached", "reading_shows"]
 
 #: channels in which reaching means talking
 SPOKEN = ("call_agent", "call_bot", "visit")
 #: channels whose arrival nobody sees
 UNOBSERVABLE = ("letter",)
 #: channels whose only sign of reading is the delivery itself
-_DELIVERY_ONLY = ("sms",)
+DELIVERY_ONLY = ("sms",)
 
 _PERSON = (*ENGAGED_OUTCOMES, *RIGHT_PARTY_OUTCOMES, "opted_out", "complained")
 _STATE_TOLD = ("represented", "bankrupt")
@@ -43,7 +43,7 @@ def _table(channel: str) -> dict[str, float]:
     value: dict[str, float] = dict.fromkeys(OUTCOMES, np.nan)
     value.update(dict.fromkeys(_NOT, 0.0))
     value.update(dict.fromkeys((*_PERSON, *_STATE_TOLD), 1.0))
-    value["delivered"] = 1.0 if channel in _DELIVERY_ONLY else 0.0
+    value["delivered"] = 1.0 if channel in DELIVERY_ONLY else 0.0
     return value
 
 
@@ -89,3 +89,31 @@ def is_reached(
     if direction is not None:
         out[np.asarray(direction, dtype=object) == "inbound"] = np.nan
     return out
+
+
+#: share and number of messages that must show an engagement before silence counts as unread
+_SHOWN_SHARE, _SHOWN_COUNT = 0.02, 20
+
+
+def reading_shows(root: npt.ArrayLike, outcome: npt.ArrayLike) -> bool:
+    """Tell whether messages that show only their delivery are followed by clicks and replies.
+
+    Where a book's SMS carry links or are answered, what is merely delivered was mostly not read;
+    where none ever shows anything, delivery is all there is to know.
+
+    Parameters
+    ----------
+    root, outcome : array-like of str, shape (n,)
+        The contract's words.
+
+    Examples
+    --------
+    >>> reading_shows(["sms"] * 100, ["delivered"] * 75 + ["clicked"] * 25)
+    True
+    >>> reading_shows(["sms"] * 100, ["delivered"] * 100)
+    False
+    """
+    events = np.asarray(outcome, dtype=object)[np.isin(np.asarray(root), DELIVERY_ONLY)]
+    engaged = int(np.isin(events, _PERSON).sum())
+    seen = engaged + int((events == "delivered").sum())
+    return engaged >= _SHOWN_COUNT and engaged >= _SHOWN_SHARE * seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,43 +12,24 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.errors import ConfigError
-from contactopt.models.reach.attempts import (
-    AttemptColumns,
-    Attempts,
-    known_channels,
-    need,
-    told_rows,
-)
-from contactopt.models.reach.families import (
-    PERSONAL,
-    personal_families,
-    personal_variances,
-    population_families,
-    population_weight,
-)
-from contactopt.models.reach.priors import (
-    BLOCK_OF_HOUR,
-    FATIGUE,
-    N_BLOCKS,
-    N_MEDIA,
-    QUALITY,
-    medium_of,
-)
-from contactopt.models.reach.random_effects import Slopes, fit_effects
-from contactopt.models.reach.tables import best_rows
+from contactopt.errors import ContractError
+from contactopt.models.reach.answers import ReachAnswers
+from contactopt.models.reach.attempts import Attempts, known_channels, need, read_attempts
+from contactopt.models.reach.covariates import AttemptColumns, usable_columns
+from contactopt.models.reach.estimate import Settings, estimate, hours_count
+from contactopt.models.reach.events import reading_shows
+from contactopt.models.reach.families import media_of
+from contactopt.models.reach.plain_frames import attempt_frame
+from contactopt.models.reach.priors import MEDIA
+from contactopt.models.reach.serving import Served
+from contactopt.models.reach.tables import Counts
 from contactopt.models.reach.variance_components import logistic_shrink
 
 __all__ = ["Reach", "ReachModel"]
 
-#: steps to a customer's own effects when scoring: the same for everybody
-_SERVING_SWEEPS = 12
+_log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-#: sd of the slope of a standardised covariate
-_COVARIATE_SD = 0.5
 
 
 class Reach(NamedTuple):
@@ -57,31 +39,50 @@ class Reach(NamedTuple):
     spread: Floats
 
 
-class ReachModel(BaseEstimator):
-    """Additive model on the logit scale: channel, hour, person, person's channel and hour block.
+class ReachModel(ReachAnswers, BaseEstimator):
+    """Additive model on the logit scale: population, segment, medium, person, person's channel.
 
     Every part is shrunken to the one above it (empirical Bayes, variances learned), so that a
-    customer without history gets the population's value and one with many attempts the own rate.
-    Letters keep their prior: nobody sees them arrive. Rows that cannot be told (NaN) are left out.
+    customer without history gets the segment's or population's value and one with many attempts
+    the own rate. What earlier attempts gave away (blocked lines, dead points, silence) and recent
+    pressure count as of each attempt. Letters keep their prior: nobody sees them arrive. Results
+    that cannot be told (NaN) are left out, never taken as 0.
+
+    Hours are told apart inside customers and by inverse propensities, and a test that holds
+    whoever was called when says whether they matter (``hour_effect_``). Where it shows nothing the
+    hour curve is flat and no best hour is named; where the log cannot tell, it says so.
 
     Parameters
     ----------
     half_life_days : float
         Age at which an attempt counts half (column ``age_days``).
-    covariates : tuple of str
-        Numeric columns with a slope for all channels, such as days past due.
+    covariates : tuple of str, optional
+        Columns with a slope for all channels; numbers or words. None: every column of the frame
+        without a meaning of its own that can serve (`fit_record_` names them).
     like : dict of str to str, optional
         The contract's word that a channel added by the strategy follows.
     min_support : int
-        Attempts below which a best channel or hour is flagged as the population's.
+        Own attempts below which a best channel or hour is flagged as a fallback.
+    hour_level : float
+        Probability that pure noise is called an hour effect, over all channels together.
+    max_rows : int
+        Attempts from which effects are learned: whole customers by a hash of their id. Tests,
+        coverage and predictions use all.
 
     Attributes
     ----------
     effects_ : dict of str to float array
-        Channel levels and hour effects with their posterior variances.
+        Channel levels, hour and segment effects with their posterior variances.
     variances_ : dict of str to float
     slopes_ : float array
         Fatigue, point quality, then the covariates.
+    signs_ : float array, shape (n_groups, n_features + 2)
+        Slopes of what earlier attempts gave away (`evidence.FEATURES`), touches and quality.
+    hour_effect_ : dict of str to dict
+        Per medium and channel: verdict ("shown", "no hour effect shown", "cannot tell: ..."),
+        reason, p_value, attempts, hours, compared, detectable_sd, basis.
+    delivery_counts_ : bool
+        Whether a delivered SMS counts as reached (`reading_shows`).
     fit_record_ : dict
 
     Examples
@@ -96,32 +97,36 @@ class ReachModel(BaseEstimator):
         self,
         *,
         half_life_days: float = 180.0,
-        covariates: tuple[str, ...] = (),
+        covariates: tuple[str, ...] | None = None,
         like: dict[str, str] | None = None,
         min_support: int = 3,
+        hour_level: float = 0.02,
+        max_rows: int = 400_000,
     ) -> None:
         self.half_life_days = half_life_days
         self.covariates = covariates
         self.like = like
         self.min_support = min_support
+        self.hour_level = hour_level
+        self.max_rows = max_rows
 
-    def fit(
-        self, X: pd.DataFrame, y: npt.ArrayLike | None = None, **columns: npt.ArrayLike
-    ) -> ReachModel:
+    def fit(self, X: Any, y: npt.ArrayLike | None = None, **columns: Any) -> ReachModel:
         """Learn from attempts, one row each.
 
         Parameters
         ----------
         X : DataFrame
-            ``channel``, ``local_hour`` (0..23 at the customer, NaN where the channel has none),
-            ``reached`` (`is_reached`: 1, 0, NaN where it cannot be told). Optional: ``customer``
-            (id or code; without it each row is its own), ``age_days`` (before the fit's instant),
+            pandas, polars or pyarrow. ``channel``, ``local_hour`` (0..23 at the customer, NaN
+            where there is none; or ``started_at`` with ``time_zone``), ``reached`` (1, 0, NaN
+            where it cannot be told; or ``outcome``, see `attempt_frame`). Optional: ``customer``
+            (id or code; without it each row is its own), ``age_days`` (before the fit's instant;
+            without it what came before an attempt is not known), ``segment``, ``outcome``,
             ``touches_7d`` (`touches_before`), ``point_quality`` (0..1), ``weekday`` (0..6),
-            ``propensity`` (logged probability of this channel and hour) and the covariates.
+            ``propensity`` (logged probability of this channel and hour) and covariates.
         y : array-like, optional
             Stands for the column ``reached``.
         **columns
-            ``channel=``, ``hour=``, ``customer=`` or any column above, as arrays.
+            ``channel=``, ``hour=``, ``customer=`` or any column above: arrays, or one value.
 
         Returns
         -------
@@ -131,79 +136,100 @@ class ReachModel(BaseEstimator):
         Raises
         ------
         ContractError
-            If a needed column is missing, or a channel is neither the contract's nor in ``like``.
+            If a needed column is missing, a channel is neither the contract's nor in ``like``, an
+            hour is outside 0..23, a propensity outside (0, 1] or a result neither 0 nor 1.
         """
-        given: dict[str, Any] = {"local_hour" if k == "hour" else k: v for k, v in columns.items()}
-        frame = X.assign(**given)
-        if y is not None:
-            frame = frame.assign(reached=np.asarray(y, dtype=np.float64))
-        need(frame, ("channel", "local_hour", "reached", *self.covariates), "ReachModel")
+        frame = attempt_frame(X, y, like=self.like, **columns)
+        own = tuple(self.covariates or ())
+        need(frame, ("channel", "local_hour", "reached", *own), "ReachModel")
         self.channels_ = known_channels(self.like)
-        rows = told_rows(frame, self.channels_)
-        self.scales_ = AttemptColumns.learn(rows, self.covariates)
-        attempts = Attempts(rows, self.channels_, self.half_life_days)
-        hit = rows["reached"].to_numpy(dtype=np.float64)
-        weight, shares = population_weight(rows)
-        plain = self._slopes(rows, np.zeros((len(rows), 0)))
-        variances = personal_variances(hit, attempts, self.channels_, plain, weight)
-        families = population_families(attempts, self.channels_, sum(variances.values()))
-        families |= personal_families(attempts, len(self.channels_), variances)
-        slopes = self._slopes(rows, attempts.shares())
-        sweeps = fit_effects(
-            hit,
-            attempts.weight,
-            [families[k] for k in PERSONAL],
-            offset=np.zeros(len(rows)),
-            slopes=slopes,
-            population=[f for k, f in families.items() if k not in PERSONAL],
-            population_weight=weight,
+        names, left = (own, {}) if self.covariates is not None else usable_columns(frame)
+        self.segments_ = _segment_names(frame)
+        self.delivery_counts_ = "outcome" not in frame or not reading_shows(
+            frame["channel"].astype(object).map(self.channels_).to_numpy(dtype=object),
+            frame["outcome"].astype(object).to_numpy(),
         )
-        shape = {"medium_hour": (N_MEDIA, 24), "channel_hour": (len(self.channels_), 24)}
-        self.effects_, self.variances_ = {}, {}
-        for name, family in families.items():
-            self.variances_[name] = family.variance
-            if name in ("channel", *shape):
-                to = shape.get(name, (-1,))
-                self.effects_[name] = family.value.reshape(to)
-                self.effects_[f"{name}_variance"] = family.spread2.reshape(to)
-        # hours carry their block: what was learned apart is used together
-        block = families["medium_block"]
-        for name, part in (("", block.value), ("_variance", block.spread2)):
-            blocks = part.reshape(N_MEDIA, N_BLOCKS)[:, BLOCK_OF_HOUR]
-            self.effects_[f"medium_hour{name}"] = self.effects_[f"medium_hour{name}"] + blocks
-        k = 2 + len(self.covariates)
-        self.slopes_ = slopes.value[:k]
-        self.slope_covariance_ = slopes.covariance[:k, :k]
-        self.fit_record_ = {
+        a = self._read(frame)
+        self.scales_ = AttemptColumns.learn(frame.iloc[a.place[a.told]], names)
+        settings = Settings(
+            channels=self.channels_,
+            segments=self.segments_,
+            half_life_days=self.half_life_days,
+            hour_level=self.hour_level,
+            max_rows=self.max_rows,
+            delivery_counts=self.delivery_counts_,
+        )
+        found = estimate(a, frame, self.scales_, settings)
+        self.effects_, self.variances_ = found.effects, found.variances
+        self.slopes_, self.slope_covariance_ = found.slopes, found.slope_covariance
+        self.signs_, self.hour_effect_ = found.signs, found.hour_effect
+        self.tried_ = _tried(a, self.channels_)
+        counted = {
             "rows": len(frame),
-            "told_rows": len(rows),
-            "customers": int(attempts.n_customers),
-            "sweeps": sweeps,
-            **shares,
+            "told_rows": int(a.told.sum()),
+            "customers": int(a.n_customers),
+            "covariates": list(names),
+            "left_out": left,
+            "coverage": self._coverage(a),
         }
+        self.fit_record_ = {**counted, **_shares(a, self), **found.record}
+        self._warn(a)
         return self
 
-    def _slopes(self, rows: pd.DataFrame, worked: Floats) -> Slopes:
-        """Slopes of fatigue, quality and covariates, then of how each customer was worked.
+    def _read(self, frame: pd.DataFrame, customers: pd.Index | None = None) -> Attempts:
+        return read_attempts(
+            frame,
+            self.channels_,
+            customers=customers,
+            segments=self.segments_,
+            delivery_counts=self.delivery_counts_,
+        )
 
-        An incumbent that calls good answerers at ten makes ten look good. The shares of a
-        customer's attempts by block and channel take up such differences (Mundlak, "On the
-        Pooling of Time Series and Cross Section Data", Econometrica 1978), so that hours and
-        channels are told apart inside customers. They are left out when predicting.
-        """
-        k = len(self.covariates)
-        mean = np.array([FATIGUE[0], QUALITY[0], *np.zeros(k + worked.shape[1])])
-        sd = [FATIGUE[1], QUALITY[1], *np.full(k, _COVARIATE_SD), *np.ones(worked.shape[1])]
-        return Slopes(np.column_stack([self.scales_.matrix(rows), worked]), mean, np.array(sd))
+    def _coverage(self, a: Attempts) -> dict[str, dict[str, float]]:
+        """Per channel: attempts, results, customers tried, and how many have thin support."""
+        names, out = list(self.channels_), {}
+        counts = Counts(a.n_customers, len(names), media_of(self.channels_), a)
+        for c in np.unique(a.channel):
+            mine, own = a.channel == c, counts.channel[:, c]
+            told = a.reached[mine & a.told]
+            n = max(a.n_customers, 1)
+            out[names[c]] = {
+                "attempts": int(mine.sum()),
+                "unobservable": int(mine.sum()) - len(told),
+                "reached": float(told.mean()) if len(told) else float("nan"),
+                "customers": int((own > 0).sum()),
+                "coverage": float((own > 0).sum() / n),
+                "fallback_share": float((own < self.min_support).sum() / n),
+            }
+        return out
+
+    def _warn(self, a: Attempts) -> None:
+        told = a.reached[a.told]
+        if len(told) and told.min() == told.max():
+            _log.warning(
+                "ReachModel: all %d attempts have the result %d: levels rest on priors",
+                len(told),
+                int(told[0]),
+            )
+        for name, verdict in self.hour_effect_.items():
+            if name in MEDIA and verdict["verdict"].startswith("cannot tell"):
+                _log.warning(
+                    "ReachModel, hours of %s channels: %s (%s)",
+                    name,
+                    verdict["verdict"],
+                    verdict["reason"],
+                )
 
     def predict(
         self,
         customers: npt.ArrayLike,
         actions: ActionSpace,
         *,
-        history: pd.DataFrame | None = None,
+        history: Any = None,
         touches_7d: npt.ArrayLike | None = None,
         point_quality: npt.ArrayLike | None = None,
+        has_point: npt.ArrayLike | None = None,
+        segment: npt.ArrayLike | None = None,
         covariates: pd.DataFrame | None = None,
     ) -> Reach:
         """Probability of reaching each customer by each action, with its spread.
@@ -215,12 +241,17 @@ class ReachModel(BaseEstimator):
         actions : ActionSpace
             The m arms.
         history : DataFrame, optional
-            Attempts known at the decision's instant, columns as in `fit`; others' rows are left
-            out. None: the population's values.
+            Attempts known at the decision's instant, columns as in `fit`, ``age_days`` counted
+            from that instant; others' rows are left out. None: the population's values.
         touches_7d : array-like, shape (n,), optional
             Touches in the trailing seven days; 0 where not given.
         point_quality : array-like, shape (n, m) or (n, 1), optional
             Quality share of the point each action would use, NaN where unknown.
+        has_point : bool array-like, shape (n, m), optional
+            False where the action has no contact point to go to: it reaches nobody. Ignored by
+            models fitted before this was known.
+        segment : array-like of str, shape (n,), optional
+            As at the fit; unknown ones get the population's value.
         covariates : DataFrame, n rows, optional
 
         Returns
@@ -233,165 +264,134 @@ class ReachModel(BaseEstimator):
         ConfigError
             If the action space has a channel that the model does not know.
         """
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "effects_")
-        ids = pd.Index(np.asarray(customers))
-        eta, variance = self._population_of(actions)
-        mine = self._history_of(ids, history)
-        own, personal = self._personal_of(actions, mine, len(ids))
+        served, ids = self._served(), pd.Index(np.asarray(customers))
+        mine, columns = self._history_of(ids, history)
+        eta, variance = served.population(actions)
+        own, personal = served.personal(actions, mine, columns, len(ids))
         eta, variance = eta + own, variance + personal
+        if self.segments_:
+            code = np.full(len(ids), -1) if segment is None else self._segment_codes(segment)
+            part, spread2 = served.segment(actions, code)
+            eta, variance = eta + part, variance + spread2
         frame = pd.DataFrame(index=range(len(ids))) if covariates is None else covariates
+        known = self.scales_.matrix(frame.drop(columns=["point_quality", "touches_7d"],
+                                               errors="ignore")) @ self.slopes_  # fmt: skip
+        eta = eta + known[:, None]
         if touches_7d is not None:
-            frame = frame.assign(touches_7d=np.asarray(touches_7d, dtype=np.float64))
-        eta = eta + (self.scales_.matrix(frame.drop(columns="point_quality", errors="ignore"))
-                     @ self.slopes_)[:, None]  # fmt: skip
+            touches = np.nan_to_num(np.asarray(touches_7d, dtype=np.float64))
+            eta = eta + touches[:, None] * served.touches_slope(actions)
         if point_quality is not None:
             quality = np.asarray(point_quality, dtype=np.float64)
-            eta = eta + self.slopes_[1] * np.nan_to_num(quality - 0.5)
+            eta = eta + served.quality_slope(actions) * np.nan_to_num(
+                quality - self.scales_.quality
+            )
         # mean over what is not known of the person, not the value at its centre
         shrink = logistic_shrink(personal)
         p = expit(shrink * eta)
-        return Reach(p, p * (1.0 - p) * shrink * np.sqrt(variance))
+        sd = p * (1.0 - p) * shrink * np.sqrt(variance)
+        if has_point is not None and self.signs_ is not None:
+            there = np.asarray(has_point, dtype=bool)
+            p, sd = np.where(there, p, 0.0), np.where(there, sd, 0.0)
+        return Reach(p, sd)
 
-    def _population_of(self, actions: ActionSpace) -> tuple[Floats, Floats]:
-        """Logit and variance per action before anything personal, shape (1, m) each."""
-        wrong = [c for c in actions.channels if c not in self.channels_]
-        if wrong:
-            raise ConfigError(
-                f"ReachModel does not know the channels {', '.join(wrong)}",
-                hint="say what they are like at the fit: ReachModel(like={'rcs': 'sms'})",
-            )
-        names = list(self.channels_)
-        channel = np.array([names.index(c) for c in actions.channels])[actions.channel_index]
-        medium = np.array([medium_of(r) for r in self.channels_.values()])[channel]
-        timed = actions.hours >= 0
-        e = self.effects_
-        eta, variance = e["channel"][channel], e["channel_variance"][channel]
-        for name, row in (("medium_hour", medium), ("channel_hour", channel)):
-            eta = eta + np.where(timed, e[name][row, actions.hours], 0.0)
-            variance = variance + np.where(timed, e[f"{name}_variance"][row, actions.hours], 0.0)
-        return eta[None, :], variance[None, :]
+    def _served(self) -> Served:
+        from sklearn.utils.validation import check_is_fitted
 
-    def _history_of(self, ids: pd.Index, history: pd.DataFrame | None) -> pd.DataFrame | None:
-        if history is None or not len(history) or not len(ids):
-            return None
-        need(history, ("customer", "channel", "local_hour", "reached"), "ReachModel")
-        mine = history.assign(customer=ids.get_indexer(pd.Index(history["customer"])))
-        return told_rows(mine[mine["customer"] >= 0], self.channels_)
-
-    def _told_history(self, history: pd.DataFrame | None) -> pd.DataFrame | None:
-        if history is None or not len(history):
-            return None
-        return told_rows(history, self.channels_)
-
-    def _personal_of(
-        self, actions: ActionSpace, mine: pd.DataFrame | None, n: int
-    ) -> tuple[Floats, Floats]:
-        """Return what each customer's own attempts say: logit and variance, shape (n, m) each."""
-        v, c = self.variances_, len(self.channels_)
-        effect = {
-            "customer": (np.zeros((n, 1)), np.full((n, 1), v["customer"])),
-            "customer_channel": (np.zeros((n, c)), np.full((n, c), v["customer_channel"])),
-            "customer_block": (
-                np.zeros((n, N_BLOCKS)),
-                np.full((n, N_BLOCKS), v["customer_block"]),
-            ),
-        }
-        if mine is not None and len(mine):
-            a = Attempts(mine, self.channels_, self.half_life_days, n_customers=n)
-            families = personal_families(a, c, v)
-            fit_effects(
-                mine["reached"].to_numpy(dtype=np.float64),
-                a.weight,
-                list(families.values()),
-                offset=self._offset(mine, a),
-                # a stop that looked at all customers would let neighbours move a customer's score
-                max_sweeps=_SERVING_SWEEPS,
-                tolerance=0.0,
-            )
-            effect = {
-                k: (f.value.reshape(n, -1), f.spread2.reshape(n, -1)) for k, f in families.items()
-            }
-        names = list(self.channels_)
-        channel = np.array([names.index(x) for x in actions.channels])[actions.channel_index]
-        block = BLOCK_OF_HOUR[actions.hours]
-        timed = actions.hours >= 0
-        value, variance = (
-            effect["customer"][k]
-            + effect["customer_channel"][k][:, channel]
-            + np.where(timed, effect["customer_block"][k][:, block], 0.0)
-            for k in (0, 1)
+        check_is_fitted(self, "effects_")
+        return Served(
+            channels=self.channels_,
+            effects=self.effects_,
+            variances=self.variances_,
+            slopes=self.slopes_,
+            signs=self.signs_,
+            hours_count=hours_count(self.channels_, self.hour_effect_),
+            half_life_days=self.half_life_days,
         )
-        return value, variance
 
-    def _offset(self, rows: pd.DataFrame, a: Attempts) -> Floats:
-        """Return the population part of the linear predictor of attempts, shape (n,)."""
-        medium = np.array([medium_of(r) for r in self.channels_.values()])[a.channel]
-        hour = self.effects_["medium_hour"][medium, a.hour]
-        hour = hour + self.effects_["channel_hour"][a.channel, a.hour]
-        level = self.effects_["channel"][a.channel] + np.where(a.hour < 0, 0.0, hour)
-        return level + self.scales_.matrix(rows) @ self.slopes_
+    def _history_of(self, ids: pd.Index, history: Any) -> tuple[Attempts | None, Floats | None]:
+        if history is None or not len(history) or not len(ids):
+            return None, None
+        frame = attempt_frame(history, like=self.like)
+        need(frame, ("customer", "channel", "local_hour", "reached"), "ReachModel")
+        mine = self._read(frame, ids)
+        return mine, self.scales_.matrix(frame)[mine.place]
 
-    def best_channel(
-        self, customers: npt.ArrayLike, actions: ActionSpace, **known: Any
-    ) -> pd.DataFrame:
-        """Return the likeliest channel per customer, mean over its hours in ``actions``.
-
-        Parameters
-        ----------
-        customers, actions, **known
-            As in `predict`.
-
-        Returns
-        -------
-        DataFrame
-            customer_id, channel, probability, support (own attempts with a known result in that
-            channel), fallback (True: the population's rate, as support is thin).
-        """
-        p = self.predict(customers, actions, **known).probability
-        key = np.array([actions.channels[k] for k in actions.channel_index], dtype=object)
-        told = self._told_history(known.get("history"))
-        return best_rows(customers, p, key, "channel", told, self.min_support)
-
-    def best_hour(
-        self, customers: npt.ArrayLike, actions: ActionSpace, **known: Any
-    ) -> pd.DataFrame:
-        """Return the likeliest local hour per customer, mean over the channels in ``actions``.
-
-        Pass an action space of one channel for that channel's hour. Columns as in `best_channel`,
-        with ``local_hour``; support counts own attempts in the same block of hours.
-        """
-        timed = actions.hours >= 0
-        p = self.predict(customers, actions, **known).probability
-        p = np.broadcast_to(p, (p.shape[0], len(actions)))[:, timed]
-        told = self._told_history(known.get("history"))
-        return best_rows(customers, p, actions.hours[timed], "local_hour", told, self.min_support)
+    def _segment_codes(self, segment: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        words = np.asarray(segment, dtype=object)
+        return pd.Index(self.segments_).get_indexer(pd.Index([str(w) for w in words]))
 
     def to_state(self) -> dict[str, Any]:
         """Return everything needed to predict: numbers only, no customer."""
-        arrays = ("slopes_", "slope_covariance_")
         params = self.get_params(deep=False)
+        covariates = params["covariates"]
         return {
-            "params": {**params, "covariates": list(self.covariates)},
+            "params": {**params, "covariates": None if covariates is None else [*covariates]},
             "channels": dict(self.channels_),
             "effects": dict(self.effects_),
             "variances": dict(self.variances_),
-            "arrays": {name: getattr(self, name) for name in arrays},
+            "arrays": {n: getattr(self, n) for n in ("slopes_", "slope_covariance_")},
+            "signs": self.signs_,
+            "segments": list(self.segments_),
+            "hour_effect": {k: dict(v) for k, v in self.hour_effect_.items()},
+            "delivery_counts": self.delivery_counts_,
+            "tried": {k: list(v) for k, v in self.tried_.items()},
             "scales": self.scales_.to_state(),
             "fit_record": dict(self.fit_record_),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ReachModel:
-        """Rebuild from `to_state`; predictions are equal bit for bit."""
+        """Rebuild from `to_state`; predictions are equal bit for bit, also of older states."""
         params = dict(state["params"])
-        self = cls(**{**params, "covariates": tuple(params["covariates"])})
+        if params["covariates"] is not None:
+            params["covariates"] = tuple(params["covariates"])
+        self = cls(**params)
         self.channels_ = dict(state["channels"])
         self.effects_ = {k: np.asarray(v, dtype=np.float64) for k, v in state["effects"].items()}
         self.variances_ = {k: float(v) for k, v in state["variances"].items()}
         for name, value in state["arrays"].items():
             setattr(self, name, np.asarray(value, dtype=np.float64))
+        signs = state.get("signs")
+        self.signs_ = None if signs is None else np.asarray(signs, dtype=np.float64)
+        self.segments_ = list(state.get("segments", []))
+        self.hour_effect_ = {k: dict(v) for k, v in state.get("hour_effect", {}).items()}
+        self.delivery_counts_ = bool(state.get("delivery_counts", True))
+        self.tried_ = {k: list(v) for k, v in state.get("tried", {}).items()}
         self.scales_ = AttemptColumns.from_state(state["scales"])
         self.fit_record_ = dict(state["fit_record"])
         return self
+
+
+def _segment_names(frame: pd.DataFrame) -> list[str]:
+    if "segment" not in frame:
+        return []
+    names = sorted({str(s) for s in frame["segment"].dropna().unique()})
+    if len(names) > 200:
+        raise ContractError(
+            f"{len(names)} segments: more than 200 are no segments",
+            hint="give a stage or time-zone group, not an id",
+        )
+    return names
+
+
+def _tried(a: Attempts, channels: dict[str, str]) -> dict[str, list[int]]:
+    """Hours at which each channel was tried, -1 for none."""
+    names = list(channels)
+    return {
+        names[c]: [int(h) for h in np.unique(a.hour[a.channel == c])] for c in np.unique(a.channel)
+    }
+
+
+def _shares(a: Attempts, model: ReachModel) -> dict[str, float]:
+    """How many customers have a result at all, and how many rest on a fallback everywhere."""
+    n = a.n_customers
+    told = np.bincount(a.customer[a.told], minlength=n)
+    key = a.customer[a.told] * len(model.channels_) + a.channel[a.told]
+    _, where, size = np.unique(key, return_index=True, return_counts=True)
+    best = np.zeros(n, dtype=np.int64)
+    np.maximum.at(best, a.customer[a.told][where], size)
+    return {
+        "customer_coverage": float((told > 0).mean()) if n else 0.0,
+        "fallback_share": float((best < model.min_support).mean()) if n else 1.0,
+        "hourless_share": float((a.hour[a.told] < 0).mean()) if a.told.any() else 0.0,
+    }

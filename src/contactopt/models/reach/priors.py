@@ -18,9 +18,11 @@ __all__ = [
     "BLOCK_OF_HOUR",
     "CHANNEL_SD",
     "FATIGUE",
+    "MEDIA",
     "N_BLOCKS",
     "N_MEDIA",
     "QUALITY",
+    "READ_SMS",
     "channel_prior",
     "hour_prior",
     "medium_of",
@@ -38,6 +40,8 @@ _REACH = {
     "visit": 0.35,
     "portal": 0.50,
 }
+#: messages whose reading shows: texts are answered by 20-30 % (vendors)
+READ_SMS = 0.25
 #: sd of a channel's level on the logit scale, around its prior
 CHANNEL_SD = 1.0
 #: mean and sd of the slope per touch in the trailing seven days
@@ -47,6 +51,7 @@ QUALITY = (1.0, 0.75)
 
 #: spoken, written: hours mean different things in the two
 N_MEDIA = 2
+MEDIA = ("spoken", "written")
 N_BLOCKS = 6
 _BLOCK_STARTS = (0, 9, 12, 14, 17, 19)
 BLOCK_OF_HOUR: npt.NDArray[np.int64] = np.searchsorted(_BLOCK_STARTS, np.arange(24), "right") - 1

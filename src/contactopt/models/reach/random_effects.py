@@ -11,15 +11,17 @@ costs one pass over the rows for each family.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from contactopt.models.reach.slopes import SlopeStep
 from contactopt.models.reach.variance_components import logistic_shrink
 
-__all__ = ["Family", "Slopes", "fit_effects"]
+__all__ = ["Family", "fit_effects"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -86,44 +88,13 @@ class Family:
         self.variance = float(np.clip(new, _LEAST_VARIANCE, _MOST_VARIANCE))
 
 
-@dataclass
-class Slopes:
-    """Slopes of numeric columns with independent normal priors.
-
-    Parameters
-    ----------
-    X : float array, shape (n, k)
-    mean, sd : float arrays, shape (k,)
-    """
-
-    X: Floats
-    mean: Floats
-    sd: Floats
-    value: Floats = field(init=False)
-    covariance: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.value = self.mean.copy()
-        self.covariance = np.diag(self.sd**2)
-
-    def step(self, gradient: Floats, curvature: Floats) -> Floats:
-        """Joint Newton step; returns the change of the linear predictor, shape (n,)."""
-        precision = np.diag(1.0 / self.sd**2)
-        h = (self.X * curvature[:, None]).T @ self.X + precision
-        move = np.linalg.solve(h, self.X.T @ gradient - precision @ (self.value - self.mean))
-        move = np.clip(move, -_LONGEST_STEP, _LONGEST_STEP)
-        self.value = self.value + move
-        self.covariance = np.asarray(np.linalg.inv(h), dtype=np.float64)
-        return self.X @ move
-
-
 def fit_effects(
     y: Floats,
     weight: Floats,
     families: list[Family],
     *,
     offset: Floats,
-    slopes: Slopes | None = None,
+    slopes: Sequence[SlopeStep] = (),
     population: list[Family] | None = None,
     population_weight: Floats | None = None,
     max_sweeps: int = 40,
@@ -137,7 +108,7 @@ def fit_effects(
     weight : float array, shape (n,)
     families : list of Family
     offset : float array, shape (n,)
-    slopes : Slopes, optional
+    slopes : sequence of `SlopeStep`
     population : list of Family, optional
         Families (and the slopes) whose rows weigh ``weight * population_weight``: inverse
         propensities undo that an incumbent chose hours for whom it chose.
@@ -153,8 +124,8 @@ def fit_effects(
     shared = weight if population_weight is None else weight * population_weight
     work = [(f, shared) for f in population or []] + [(f, weight) for f in families]
     eta = offset + sum((f.per_row(f.value) for f, _ in work), np.zeros(len(y)))
-    if slopes is not None:
-        eta = eta + slopes.X @ slopes.value
+    for some in slopes:
+        eta = eta + some.predictor()
     sweep = 0
     while sweep < max_sweeps:
         sweep += 1
@@ -166,11 +137,11 @@ def fit_effects(
             move = family.step(w * (y - p), w * shrink * p * (1.0 - p))
             eta += family.per_row(move)
             largest = max(largest, float(np.abs(move).max(initial=0.0)))
-        if slopes is not None and len(slopes.value):
+        for some in slopes:
             p = expit(shrink * eta)
-            change = slopes.step(shared * (y - p), shared * shrink * p * (1.0 - p))
+            change, moved = some.step(shared * (y - p), shared * shrink * p * (1.0 - p))
             eta += change
-            largest = max(largest, float(np.abs(change).max(initial=0.0)))
+            largest = max(largest, moved)
         for family, _ in work:
             family.update_variance()
         if largest < tolerance:

@@ -1,4 +1,4 @@
-"""Best channel and best hour per customer as tables, with support and the fallback flag."""
+"""Best channel and best hour per customer as tidy tables, with what they rest on."""
 
 from __future__ import annotations
 
@@ -7,78 +7,104 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit
 
-from contactopt.models.reach.priors import BLOCK_OF_HOUR
+from contactopt.models.reach.attempts import Attempts
+from contactopt.models.reach.hour_evidence import SHOWN
+from contactopt.models.reach.priors import BLOCK_OF_HOUR, N_BLOCKS, N_MEDIA
 
-__all__ = ["best_rows", "support_of"]
+__all__ = ["Counts", "best_by_key", "hour_reason", "interval", "report_frame"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_Z95 = 1.959963984540054
 
 
-def support_of(
-    customers: pd.Index, chosen: npt.NDArray[Any], name: str, attempts: pd.DataFrame | None
-) -> npt.NDArray[np.int64]:
-    """Own attempts with a known result in the chosen channel (or block of hours), shape (n,)."""
-    if attempts is None or not len(attempts):
-        return np.zeros(len(customers), dtype=np.int64)
-    if name == "local_hour":
-        hour = attempts["local_hour"].to_numpy(dtype=np.float64, na_value=np.nan)
-        timed = ~np.isnan(hour)
-        made = pd.Index(BLOCK_OF_HOUR[hour[timed].astype(np.int64)])
-        wanted = BLOCK_OF_HOUR[chosen.astype(np.int64)]
-        customer = attempts["customer"].to_numpy()[timed]
-    else:
-        made, wanted = pd.Index(attempts[name]), chosen
-        customer = attempts["customer"].to_numpy()
-    counts = pd.Series(1, index=[pd.Index(customer), made]).groupby(level=[0, 1]).sum()
-    keys = pd.MultiIndex.from_arrays([customers, wanted])
-    return np.asarray(counts.reindex(keys, fill_value=0), dtype=np.int64)
+class Counts:
+    """Own attempts with a known result per customer.
+
+    Attributes
+    ----------
+    channel : int array, shape (n, n_channels)
+    medium : int array, shape (n, n_media)
+    block : int array, shape (n, n_channels, n_blocks)
+    """
+
+    def __init__(self, n: int, n_channels: int, media: Ints, mine: Attempts | None) -> None:
+        self.channel = np.zeros((n, n_channels), dtype=np.int64)
+        self.block = np.zeros((n, n_channels, N_BLOCKS), dtype=np.int64)
+        if mine is not None and len(mine):
+            a = mine.pick(mine.told)
+            cell = a.customer * n_channels + a.channel
+            self.channel = np.bincount(cell, minlength=n * n_channels).reshape(n, n_channels)
+            timed = a.hour >= 0
+            cell = cell[timed] * N_BLOCKS + BLOCK_OF_HOUR[a.hour[timed]]
+            count = np.bincount(cell, minlength=n * n_channels * N_BLOCKS)
+            self.block = count.reshape(n, n_channels, N_BLOCKS)
+        self.medium = np.stack(
+            [self.channel[:, media == m].sum(axis=1) for m in range(N_MEDIA)], axis=1
+        )
 
 
-def best_rows(
-    customers: npt.ArrayLike,
-    probability: Floats,
-    key: npt.NDArray[Any],
-    name: str,
-    attempts: pd.DataFrame | None,
-    min_support: int,
-) -> pd.DataFrame:
-    """Take the key with the largest mean probability per customer; the first key wins ties.
+def interval(probability: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    """95 % interval on the logit scale, inside (0, 1)."""
+    p = np.clip(probability, 1e-9, 1 - 1e-9)
+    sd = spread / (p * (1.0 - p))
+    return expit(logit(p) - _Z95 * sd), expit(logit(p) + _Z95 * sd)
+
+
+def best_by_key(probability: Floats, key: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Floats]:
+    """Return per customer the key with the largest mean probability, the first winning ties.
 
     Parameters
     ----------
-    customers : array-like, shape (n,)
     probability : float array, shape (n, m)
     key : array, shape (m,)
         Channel or hour of each action.
-    name : str
-        Name of the key's column.
-    attempts : DataFrame, optional
-        Own attempts with a known result: customer, channel, local_hour.
-    min_support : int
-
-    Returns
-    -------
-    DataFrame
-        customer_id, ``name``, probability, support, fallback; n rows.
     """
-    ids = pd.Index(np.asarray(customers))
     keys = pd.unique(pd.Series(key))
-    if not len(keys) or not len(ids):
-        return pd.DataFrame(
-            {"customer_id": ids[:0], name: keys[:0], "probability": [], "support": [],
-             "fallback": []}
-        ).astype({"support": np.int64, "fallback": bool})  # fmt: skip
+    if not len(keys):
+        return np.zeros(0, dtype=key.dtype), np.zeros(0)
     mean = np.column_stack([probability[:, key == k].mean(axis=1) for k in keys])
     best = mean.argmax(axis=1)
-    chosen = np.asarray(keys)[best]
-    support = support_of(ids, chosen, name, attempts)
-    return pd.DataFrame(
-        {
-            "customer_id": ids,
-            name: chosen,
-            "probability": mean[np.arange(len(ids)), best],
-            "support": support,
-            "fallback": support < min_support,
-        }
-    )
+    return np.asarray(keys)[best], mean[np.arange(len(mean)), best]
+
+
+def hour_reason(verdict: dict[str, Any] | None) -> str:
+    """Why a channel's best hour is not named; empty where it is."""
+    if verdict is None:
+        return "cannot tell: no attempts at an hour"
+    if verdict["verdict"] == SHOWN:
+        return ""
+    return str(verdict["verdict"])
+
+
+def report_frame(channels: list[str], record: dict[str, Any], verdicts: dict[str, Any]):
+    """One row per medium and channel with attempts: coverage, fallback and the hour's verdict."""
+    rows = []
+    coverage = record.get("coverage", {})
+    for name in [*dict.fromkeys([*verdicts, *coverage])]:
+        seen = coverage.get(name, {})
+        verdict = verdicts.get(name, {})
+        rows.append(
+            {
+                "of": name,
+                "kind": "channel" if name in channels else "medium",
+                "attempts": seen.get("attempts"),
+                "unobservable": seen.get("unobservable"),
+                "reached": seen.get("reached"),
+                "customers_tried": seen.get("customers"),
+                "coverage": seen.get("coverage"),
+                "fallback_share": seen.get("fallback_share"),
+                "hours_tried": verdict.get("hours"),
+                "hour_effect": verdict.get("verdict", "cannot tell: no attempts at an hour"),
+                "p_value": verdict.get("p_value"),
+                "detectable_sd": verdict.get("detectable_sd"),
+                "basis": verdict.get("basis"),
+                "reason": verdict.get("reason", "no attempt has an hour"),
+            }
+        )
+    names = ["of", "kind", "attempts", "unobservable", "reached", "customers_tried", "coverage"]
+    names += ["fallback_share", "hours_tried", "hour_effect", "p_value", "detectable_sd"]
+    return pd.DataFrame(rows, columns=[*names, "basis", "reason"])
