@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.counted_windows import Span, days_counted, is_numeric, windows_of
@@ -70,8 +69,7 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
         return []
     longest = max(days_counted(block.rules[i]) for i in rules)
     events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
-    events = events.take(np.isin(events.customer, np.unique(block.customer)))
-    days = LocalDays(block, events, longest)
+    days = LocalDays(block, events)
     out = []
     for i in rules:
         for counted, limit, span in windows_of(block.rules[i], block.book.profile):
@@ -205,7 +203,7 @@ def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, 
     pair_event, pair_row = _event_rows(block, events, keep)
     if "account" in groups:
         return Unit(pair_event, pair_row), np.arange(block.n_rows)
-    creditor = pd.factorize(block.view.debts["creditor"].astype(object), sort=True)[0]
+    creditor = block.columns.words("debts", "creditor")[0]
     creditor = np.append(creditor, np.full(block.n_rows - block.n_debts, -1)).astype(np.int64)
     key = block.customer * (int(creditor.max(initial=0)) + 2) + creditor + 1
     _, row_unit = np.unique(key, return_inverse=True)
@@ -215,12 +213,12 @@ def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, 
 
 def _event_rows(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
     """Return the debts (rows) each event is about: those named, or all of the customer's."""
-    named = block.view.touch_debts
-    touch = named["touch"].to_numpy(dtype=np.int64)
-    row = block.row_of_debt[named["debt"].to_numpy(dtype=np.int64)]
-    has_names = np.zeros(len(block.view.touches) + 1, dtype=bool)
+    touch = block.columns.ints("touch_debts", "touch")
+    row = block.row_of_debt[block.columns.ints("touch_debts", "debt")]
+    n_touches = block.columns.size("touches")
+    has_names = np.zeros(n_touches + 1, dtype=bool)
     has_names[touch] = True
-    position = np.full(len(block.view.touches) + 1, -1, dtype=np.int64)
+    position = np.full(n_touches + 1, -1, dtype=np.int64)
     position[events.touch[keep]] = np.arange(len(keep))
     position[-1] = -1  # plans have touch -1
     at = position[touch]
@@ -261,12 +259,10 @@ def _columns(
 
 def _addresses(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
     """Address of each kept event (-1 unknown), and of each row of ``view.points`` (last: none)."""
-    points = block.view.points
-    code = points["contact_point"].to_numpy(dtype=np.int64)
-    address = code.copy()  # a point without a key is an address of its own
-    keyed = np.flatnonzero(points["address_key"].notna().to_numpy(dtype=bool))
-    keys = points["address_key"].iloc[keyed].astype(object)
-    address[keyed] = pd.factorize(keys)[0] + len(block.view.point_ids)
+    code = block.columns.ints("points", "contact_point")
+    key, _ = block.columns.coded("points", "address_key")
+    # a point without a key is an address of its own
+    address = np.where(key < 0, code, key + len(block.view.point_ids))
     by_code = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
     by_code[code] = address
     return by_code[events.point[keep]], np.append(address, -1).astype(np.int64)

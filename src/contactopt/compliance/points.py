@@ -15,12 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
-from contactopt.compliance.consents import ConsentState, at_point
+from contactopt.compliance.consents import ConsentState, PointConsent, at_point
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FactIndex, Facts
 from contactopt.compliance.notices import first_notice
-from contactopt.compliance.words import code_words
-from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["PointChoice", "choose_points"]
 
@@ -76,9 +74,8 @@ def choose_points(block: Block, index: FactIndex, facts: Facts, state: ConsentSt
 
 
 def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactIndex) -> _Candidates:
-    points = block.view.points
-    kind, words = code_words(points["kind"])
-    owner = points["customer"].to_numpy(dtype=np.int64)
+    kind, words = block.columns.words("points", "kind")
+    owner = block.columns.ints("points", "customer")
     customer, point, channel = [], [], []
     for c, name in enumerate(block.channels):
         kinds = block.config.channel(name).contact_point_kinds or ()
@@ -106,21 +103,21 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
 
 def _as_planned(block: Block, customer: Ints, point: Ints, channel: Ints) -> list[Ints]:
     """Keep the point that is planned, where a channel of a customer has a plan."""
-    codes = np.append(block.view.points["contact_point"].to_numpy(dtype=np.int64), -1)
+    codes = np.append(block.columns.ints("points", "contact_point"), -1)
     wanted = block.planned.by_channel(block, block.planned.point, -2)[customer, channel]
     keep = (wanted == -2) | (wanted == codes[point])
     return [customer[keep], point[keep], channel[keep]]
 
 
 def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
-    points = block.view.points
+    of = block.columns
     has = point >= 0
-    valid = points["valid"].to_numpy(dtype=bool).copy()
-    if "valid_to_us" in points:  # a point must last through the window
-        ends = points["valid_to_us"].to_numpy(dtype=np.int64)
-        valid &= (ends < 0) | (ends >= block.window.end_us)
+    valid = of.bools("points", "valid")
+    if "valid_to_us" in block.view.points:  # a point must last through the window
+        ends = of.ints("points", "valid_to_us")
+        valid = valid & ((ends < 0) | (ends >= block.window.end_us))
     said = {
-        "point:dead": np.append(points["dead"].to_numpy(dtype=bool), False)[point],
+        "point:dead": np.append(of.bools("points", "dead"), False)[point],
         "point:invalid": ~np.append(valid, True)[point],
         "point:third_party": block.point_is("holder", ("third_party",), point),
         "point:unknown_holder": block.point_is("holder", ("unknown",), point),
@@ -139,8 +136,7 @@ def _held(
     at = np.flatnonzero(here)
     if len(at) == 0:
         return
-    points = block.view.points
-    code = np.append(points["contact_point"].to_numpy(dtype=np.int64), -2)[point]
+    code = np.append(block.columns.ints("points", "contact_point"), -2)[point]
     at_work = block.point_is("place", ("work", "unknown"), point)
     left = pd.DataFrame({"customer": facts.customer[at], "f": at})
     right = pd.DataFrame({"customer": customer, "i": np.arange(len(customer))})
@@ -177,7 +173,7 @@ def _patterns(against: Bools) -> tuple[list[Ints], Ints]:
 
 
 def _ask_consent(
-    block: Block, rule: int, found: _Candidates, consent: pd.DataFrame, state: ConsentState,
+    block: Block, rule: int, found: _Candidates, consent: PointConsent, state: ConsentState,
     source: Ints, row: Ints, bits: Bits, until: Ints, expiring: Bits,
 ) -> None:  # fmt: skip
     p = block.rules[rule].parameters
@@ -188,8 +184,8 @@ def _ask_consent(
     asked = block.reach[:, rule][block.rule_set[row], channel]
     if not asked.any():
         return
-    revoked = consent["revoked"].to_numpy()[source]
-    granted = consent["granted_us"].to_numpy()[source]
+    revoked = consent.revoked[source]
+    granted = consent.granted[source]
     word, bit = block.bit(rule)
     if model == "revocation":
         fails = revoked
@@ -214,7 +210,7 @@ def _ask_consent(
 
 
 def _safe_harbor(
-    block: Block, p: dict[str, Any], found: _Candidates, consent: pd.DataFrame, source: Ints
+    block: Block, p: dict[str, Any], found: _Candidates, consent: PointConsent, source: Ints
 ) -> tuple[Bools, Ints]:
     """Whether the basis fails, and when it expires by local dates, earliest zone."""
     known = table("flags")["consent_facts"]["basis"]
@@ -222,19 +218,16 @@ def _safe_harbor(
     at_work = block.point_is("place", ("work", "unknown"), found.point) & ("work_email" in p)
     latest = np.full(len(found.point), NEVER)
     if "consent" in basis:
-        grant = np.where(at_work, consent["own_us"], consent["granted_us"])
+        grant = np.where(at_work, consent.own, consent.granted)
         latest = np.maximum(latest, grant)
     if "inbound" in basis:
-        latest = np.maximum(latest, consent["heard_us"].to_numpy())
+        latest = np.maximum(latest, consent.heard)
     fails = latest == NEVER
     end = np.full(len(latest), INDEFINITE)
     if p.get("expiry_days"):
         shown = np.flatnonzero(~fails)
-        at, zone = block.in_zones(block.places.zone_set[found.customer[shown]])
-        over = local_day_start(local_day(latest[shown][at], zone) + int(p["expiry_days"]) + 1, zone)
-        earliest = np.full(len(shown), INDEFINITE)
-        np.minimum.at(earliest, at, over)
-        end[shown] = earliest
+        days = int(p["expiry_days"]) + 1
+        end[shown], _ = block.day_begins(found.customer[shown], latest[shown], days)
         fails = fails | (end <= block.window.begin_us)
     return fails[source], end[source]
 
@@ -247,8 +240,8 @@ def _choose(
     full = (block.n_words, *shape)
     cell = row * shape[1] + found.channel[source]
     usable = ~(bits != 0).any(axis=0)
-    quality = block.view.points["quality_share"].to_numpy(dtype=np.float64)
-    names = block.view.points["contact_point"].to_numpy(dtype=np.int64)
+    quality = block.columns.floats("points", "quality_share")
+    names = block.columns.ints("points", "contact_point")
     rank = np.empty(len(names) + 1, dtype=np.int64)
     rank[:-1][np.lexsort((names, -np.nan_to_num(quality, nan=-1.0)))] = np.arange(len(names))
     rank[-1] = 0
