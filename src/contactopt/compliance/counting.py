@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.compliance.arms import Arms
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.counted_windows import Span, days_counted, is_numeric, windows_of
 from contactopt.compliance.events import Events, LocalDays
@@ -39,7 +40,7 @@ class TimedDenial:
     rule : int
     until : int64 array, shape (n_rows, channels)
         The rule denies starts before this instant (`NEVER`: none); it is the release, too.
-    ahead : bool array, shape (k, m), with rows : int64 array, shape (k,)
+    ahead : bool array, shape (k, width), with rows : int64 array, shape (k,)
         For rows that have plans ahead the denials themselves, which need not be an interval.
     """
 
@@ -49,7 +50,7 @@ class TimedDenial:
     ahead: Bools
 
 
-def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
+def timed_denials(block: Block, point: Ints, start: Ints, arms: Arms) -> list[TimedDenial]:
     """Work out every frequency cap, cooldown and one-channel rule.
 
     Parameters
@@ -57,8 +58,9 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
     block : Block
     point : int64 array, shape (n_rows, channels)
         Chosen contact point (row of ``view.points``), -1 where none.
-    start : int64 array, shape (keys-gathered rows, m)
-        slot_start of every row.
+    start : int64 array, shape (n_rows, width)
+        Start of every row and column.
+    arms : Arms
     """
     rules = [
         i
@@ -73,7 +75,9 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
     out = []
     for i in rules:
         for counted, limit, span in windows_of(block.rules[i], block.book.profile):
-            out.append(_work_out(block, i, events, days, counted, limit, span, point, start))
+            found = gather(block, i, events, days, counted, span, point)
+            count = (counted, limit, span)
+            out.append(_work_out(block, i, events, days, found, count, point, start, arms))
     return out
 
 
@@ -118,11 +122,11 @@ def gather(
 
 
 def _work_out(
-    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], limit: int,
-    span: Span, point: Ints, start: Ints,
+    block: Block, i: int, events: Events, days: LocalDays, found: Gathered,
+    count: tuple[dict[str, Any], int, Span], point: Ints, start: Ints, arms: Arms,
 ) -> TimedDenial:  # fmt: skip
     rule = block.rules[i]
-    found = gather(block, i, events, days, counted, span, point)
+    _, limit, span = count
     keep, unit, row_unit = found.keep, found.unit, found.row_unit
     until = np.full((block.n_rows, len(block.channels)), NEVER)
     reached = block.reached(i) & on_line(block, rule, point)
@@ -132,29 +136,21 @@ def _work_out(
     busy = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
     busy[unit.unit[future]] = True
     rows = np.flatnonzero(busy[row_unit] & begun) if busy.any() else np.empty(0, np.int64)
-    dense = np.zeros((len(rows), block.m), dtype=bool)
+    dense = np.zeros((len(rows), arms.width), dtype=bool)
     edges = _edges(block, events, days, keep, span) if len(rows) else []
     for channels, chosen in found.columns:
         u, e = unit.unit[chosen], unit.event[chosen]
         top = _latest(u, found.release[e], len(busy), limit)[:, limit - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
         until[~begun] = NEVER
-        own = np.flatnonzero(np.isin(block.channel_of, channels))
         # no window denies a row whose latest releases have all passed
         some = np.flatnonzero((until[rows][:, channels] > block.window.begin_us).any(axis=1))
-        if len(some):
-            mine = rows[some]
-            hit = _ahead(
-                u,
-                e,
-                future[chosen],
-                edges,
-                limit,
-                row_unit[mine],
-                start[np.ix_(mine, own)],
-                len(busy),
-            )
-            dense[np.ix_(some, own)] = hit & reached[mine][:, block.channel_of[own]]
+        for at, own in arms.of_channels(rows[some], channels) if len(some) else []:
+            mine = rows[some[at]]
+            begins = start[np.ix_(mine, own)]
+            hit = _ahead(u, e, future[chosen], edges, limit, row_unit[mine], begins, len(busy))
+            speaks = arms.by_channel(reached[mine], mine)
+            dense[np.ix_(some[at], own)] = hit & speaks[:, own]
     return TimedDenial(i, until, rows, dense)
 
 

@@ -96,6 +96,12 @@ class FactIndex:
         bound = self.block.bound
         return bound.once("fact_bits", lambda: _fact_bits(bound))
 
+    @cached_property
+    def sets_off(self) -> Bools:
+        """Whether any rule of the block hangs on each fact, shape (facts + 1,)."""
+        bound = self.block.bound
+        return bound.once("fact_hangs", lambda: (self.bits != 0).any(axis=(0, 2, 3)))
+
     def among(self, names: Iterable[str]) -> Bools:
         """Return whether each fact is one of some names, shape (facts + 1,); no fact is not."""
         out = np.zeros(len(self.names) + 1, dtype=bool)

@@ -27,7 +27,7 @@ def notice_denials(block: Block) -> list[TimedDenial]:
             continue
         until = first_notice(block, before["event"], int(before.get("wait_days", 0)))
         by_channel = np.where(block.reached(i), until[:, None], NEVER)
-        out.append(TimedDenial(i, by_channel, none, np.zeros((0, block.m), dtype=bool)))
+        out.append(TimedDenial(i, by_channel, none, np.zeros((0, 1), dtype=bool)))
     return out
 
 
