@@ -71,11 +71,12 @@ class Compiled:
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what was made under a key, making it the first time."""
-        if key not in self._kept:
+        found = self._kept.get(key)
+        if found is None:
             if len(self._kept) >= _ANSWERS:
                 self._kept.clear()
-            self._kept[key] = make()
-        return self._kept[key]
+            found = self._kept[key] = make()
+        return found
 
     def bound(self, sets: tuple[tuple[Any, ...], ...]) -> Bound:
         """Return the rules of some sets (ground, ownership, creditor, book)."""
@@ -97,15 +98,22 @@ class Compiled:
         return Bound(self, tuple(self.book.rules[i] for i in used), rule_sets)
 
 
-def compiled_for(book: RuleBook, config: StrategyConfig, actions: ActionSpace) -> Compiled:
-    """Return what is kept with a rule book for a strategy and an action space."""
-    kept: list[Compiled] = book.__dict__.setdefault("_compiled", [])
-    for one in kept:
-        if one.config is config and one.actions == actions:
+def compiled_for(
+    book: RuleBook, config: StrategyConfig, actions: ActionSpace | None = None
+) -> Compiled:
+    """Return what is kept with a rule book for a strategy and an action space (default: its own).
+
+    A strategy never changes; one that is another object may say something else.
+    """
+    kept: list[tuple[bool, Compiled]] = book.__dict__.setdefault("_compiled", [])
+    for own, one in kept:
+        same = own if actions is None else one.actions is actions or one.actions == actions
+        if one.config is config and same:
             return one
+    found = Compiled(book, config, config.action_space if actions is None else actions)
     del kept[: max(0, len(kept) - _STRATEGIES + 1)]
-    kept.append(Compiled(book, config, actions))
-    return kept[-1]
+    kept.append((actions is None, found))
+    return found
 
 
 class Bound:
@@ -135,11 +143,12 @@ class Bound:
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what was made under a key, making it the first time."""
-        if key not in self._kept:
+        found = self._kept.get(key)
+        if found is None:
             if len(self._kept) >= _ANSWERS:
                 self._kept.clear()
-            self._kept[key] = make()
-        return self._kept[key]
+            found = self._kept[key] = make()
+        return found
 
     @cached_property
     def n_words(self) -> int:

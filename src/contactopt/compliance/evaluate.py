@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
+from contactopt.compliance.bound import compiled_for
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.rulebook import RuleBook
 from contactopt.compliance.verdict import Verdict
@@ -71,7 +72,7 @@ def evaluate(
         If a debt's currency has no exchange rate.
     """
     rules.require(view.as_of_us)
-    actions = actions or config.action_space
+    actions = actions or compiled_for(rules, config).actions
     block = Block(view, rules, config, actions)
     found = Denials(block, denied)
     rows = _Rows.of(block, found)

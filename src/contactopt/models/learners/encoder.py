@@ -55,19 +55,29 @@ class Encoder:
         """Return the frame with category columns as float codes; other input unchanged."""
         if not isinstance(X, pd.DataFrame) or not self.levels:
             return X
-        out = {}
-        for name in X.columns:
-            column = X[name]
-            if str(name) not in self.levels:
-                out[name] = column.astype(np.float64)
-                continue
-            out[name] = self._codes(str(name), column)
-        return pd.DataFrame(out, index=X.index)
+        words = np.array([str(name) in self.levels for name in X.columns], dtype=bool)
+        matrix = np.empty(X.shape)
+        numbers = X.iloc[:, np.flatnonzero(~words)]
+        if all(isinstance(kind, np.dtype) for kind in numbers.dtypes):
+            matrix[:, ~words] = numbers.to_numpy(dtype=np.float64)
+        else:
+            for k in np.flatnonzero(~words):
+                matrix[:, k] = X.iloc[:, k].astype(np.float64)
+        for k in np.flatnonzero(words):
+            matrix[:, k] = self._codes(str(X.columns[k]), X.iloc[:, k])
+        return pd.DataFrame(matrix, index=X.index, columns=X.columns, copy=False)
 
     def _codes(self, name: str, column: pd.Series) -> Floats:
-        known = column.notna().to_numpy()
-        words = column.astype(object).where(column.notna(), "").astype(str)
-        code = pd.Index(self.levels[name]).get_indexer(pd.Index(words)).astype(np.float64)
+        if isinstance(column.dtype, pd.CategoricalDtype):  # few words stand for many rows
+            values: Any = column.array
+            place = {level: k for k, level in enumerate(self.levels[name])}
+            of = np.array([*(place.get(str(v), -1) for v in column.dtype.categories), -1])
+            known = values.codes >= 0
+            code = of[values.codes].astype(np.float64)
+        else:
+            known = column.notna().to_numpy()
+            words = column.astype(object).where(column.notna(), "").astype(str)
+            code = pd.Index(self.levels[name]).get_indexer(pd.Index(words)).astype(np.float64)
         unseen = int(((code < 0) & known).sum())
         if unseen:
             _log.warning("column %s: %d rows hold a level unseen at fit: missing", name, unseen)
