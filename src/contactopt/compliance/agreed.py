@@ -63,6 +63,4 @@ def agreed_contacts(block: Block, index: FactIndex, facts: Facts) -> Agreed | No
     row = np.concatenate([facts.row[one], rows])
     order = np.argsort(row, kind="stable")
     fact, row = fact[order], row[order]
-    return Agreed(
-        row, facts.spare_from[fact], facts.spare_to[fact], facts.spare_channels[fact]
-    )
+    return Agreed(row, facts.spare_from[fact], facts.spare_to[fact], facts.spare_channels[fact])

@@ -77,9 +77,7 @@ class Block:
         self.channel_of = actions.channel_index
         self.words = self.compiled.words
         self.places: Places = (
-            places_of(view, self.compiled)
-            if told is None
-            else told.places(self.n)
+            places_of(view, self.compiled) if told is None else told.places(self.n)
         )
         self.n_debts = self.columns.size("debts")
         owner = self.columns.ints("debts", "customer")

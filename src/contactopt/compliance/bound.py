@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 #: strategies kept per rule book, and answers kept per strategy: old ones make room
 _STRATEGIES, _ANSWERS = 4, 4096
+#: tables of single instants kept per set of rules
+_INSTANTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Bound:
         if reach is not None:
             self.reach = reach
         self._kept: dict[Any, Any] = {}
+        self._late: dict[Any, Any] = {}
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what was made under a key, making it the first time."""
@@ -149,6 +152,24 @@ class Bound:
                 self._kept.clear()
             found = self._kept[key] = make()
         return found
+
+    def lately(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what was made under a key of one instant; only the latest few are kept."""
+        found = self._late.get(key)
+        if found is None:
+            while len(self._late) >= _INSTANTS:
+                self._late.pop(next(iter(self._late)), None)
+            found = self._late[key] = make()
+        return found
+
+    def hours_rules(self, rule_set: int, channel: int) -> list[int]:
+        """Return the hours and holiday rules of a rule set for a channel."""
+        return self.once(
+            ("hours", rule_set, channel),
+            lambda: [
+                i for i in self.of_kind("hours", "holiday") if self.reach[rule_set, i, channel]
+            ],
+        )
 
     @cached_property
     def n_words(self) -> int:

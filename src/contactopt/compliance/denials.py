@@ -106,9 +106,7 @@ class Denials:
 
     # ---- denials of a whole channel -------------------------------------------------------------
 
-    def _by_channel(
-        self, facts: Facts, denied: Mapping[str, Collection[str]]
-    ) -> tuple[Bits, Ints]:
+    def _by_channel(self, facts: Facts, denied: Mapping[str, Collection[str]]) -> tuple[Bits, Ints]:
         """Points, templates, the batch's own denials, and facts in force all through."""
         block = self.block
         bits = self.points.denied.copy()

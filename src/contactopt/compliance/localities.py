@@ -267,6 +267,8 @@ def _sets(n: int, pairs: list[tuple[Ints, Ints]]) -> Ints:
 def _unique_rows(matrix: Ints) -> tuple[Ints, Ints]:
     """Return the index of each row among the distinct ones, and those, in sorted order."""
     code = np.zeros(len(matrix), dtype=np.int64)
+    if len(matrix) == 1:
+        return code, matrix
     for column in matrix.T:
         _, dense = np.unique(column, return_inverse=True)
         _, code = np.unique(code * (int(dense.max(initial=0)) + 1) + dense, return_inverse=True)

@@ -78,7 +78,7 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
     owner = block.columns.ints("points", "customer")
     customer, point, channel = [], [], []
     for c, name in enumerate(block.channels):
-        kinds = block.config.channel(name).contact_point_kinds or ()
+        kinds = block.compiled.once(("point kinds", name), lambda c=name: _kinds_of(block, c))
         if kinds:
             rows = np.flatnonzero(np.array([*(w in kinds for w in words), False])[kind])
             customer.append(owner[rows])
@@ -99,6 +99,10 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
     against[:, index.of("consent:revoked")] |= revoked
     _held(block, facts, joined[0], joined[1], joined[2], against)
     return _Candidates(*joined, facts=against, names=names)
+
+
+def _kinds_of(block: Block, name: str) -> tuple[str, ...]:
+    return tuple(block.config.channel(name).contact_point_kinds or ())
 
 
 def _as_planned(block: Block, customer: Ints, point: Ints, channel: Ints) -> list[Ints]:

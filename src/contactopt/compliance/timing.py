@@ -159,8 +159,7 @@ class Clock:
 
     def hours_rules(self, rule_set: int, channel: int) -> list[int]:
         """Return the hours and holiday rules of a rule set for a channel."""
-        b = self.block
-        return [i for i in b.of_kind("hours", "holiday") if b.reach[rule_set, i, channel]]
+        return self.block.bound.hours_rules(rule_set, channel)
 
     def closed_at(
         self, key: int, channel: int, us: Ints, tag: Any
@@ -180,9 +179,25 @@ class Clock:
         return denied, close
 
     def times(self) -> Times:
-        """Work out slots, closing times and closed slots of every timing key."""
+        """Work out slots, closing times and closed slots of every timing key.
+
+        They depend on the instant, the zones and the rules alone: all customers of that instant
+        share them.
+        """
         b = self.block
-        key, zone_set, _ = self.keys
+        key, zone_set, rule_set = self.keys
+        grounds = tuple(
+            (b.places.zone_sets[z], r) for z, r in zip(zone_set, rule_set.tolist(), strict=True)
+        )
+        mark = (b.window.as_of_us, b.window.begin_us, b.told is None, grounds)
+        *tables, unknown = b.bound.lately(mark, self._tables)
+        self.unknown_calendars |= unknown
+        return Times(key, *tables)
+
+    def _tables(self) -> tuple[Ints, Ints, npt.NDArray[np.uint64], frozenset[str]]:
+        """Return start, before and closed of `Times`, and calendars that nobody knows."""
+        b = self.block
+        zone_set = self.keys[1]
         shape = (len(zone_set), b.m)
         start = np.full(shape, NO_INSTANT)
         before = np.full(shape, NO_INSTANT)
@@ -206,7 +221,7 @@ class Clock:
                     self._slots(k, c, timed, start, closed, before, np.minimum(end, midnight))
                 for a in own[b.actions.hours[own] < 0]:
                     self._hourless(k, c, int(a), start, closed, before, zones)
-        return Times(key, start, before, closed)
+        return start, before, closed, frozenset(self.unknown_calendars)
 
     def _slots(
         self, k: int, c: int, own: Ints, start: Ints, closed: Any, before: Ints, end: Ints

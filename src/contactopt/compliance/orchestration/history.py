@@ -18,8 +18,8 @@ from contactopt.journal.local_time import DAY_US
 __all__ = [
     "ANSWERED",
     "FAILED",
-    "Coded",
     "SPOKEN",
+    "Coded",
     "History",
     "day_begins",
     "latest_per",
