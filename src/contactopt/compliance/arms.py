@@ -1,4 +1,4 @@
-"""Which arms a block's rows are judged for: all of them, or of every row the one that is planned."""
+"""Which arms a block's rows are judged for: all, or for every row the one that is planned."""
 
 from __future__ import annotations
 

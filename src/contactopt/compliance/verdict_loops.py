@@ -71,8 +71,10 @@ def best_of(allowed, rank_starts, ranked, best, some):
 
 
 @njit(cache=True, nogil=True)
-def reason_codes(bits, some, open_row, rank_starts, ranked, code, sets, table):
-    """Number the distinct unions of denials over each customer's open rows.
+def reason_codes(  # noqa: C901  (compiled: one loop in one piece)
+    bits, some, open_row, rank_starts, ranked, code, sets, table
+):
+    """Give numbers to the distinct unions of denials over each customer's open rows.
 
     Parameters
     ----------
@@ -157,7 +159,7 @@ def latest_release(
 
 
 @njit(cache=True, nogil=True)
-def first_opens(
+def first_opens(  # noqa: C901  (compiled: one loop in one piece)
     some, allowed, release, begin, until, channel_of, key, group_of, list_of, open_starts, opens,
     open_row, with_zone, rank_starts, ranked, out,
 ):  # fmt: skip

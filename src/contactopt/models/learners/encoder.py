@@ -102,6 +102,12 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
 
     if reset:
         estimator.encoder_ = Encoder.learn(X)
+    elif isinstance(X, pd.DataFrame) and _named_as_at_fit(estimator, X):
+        coded = estimator.encoder_.encode(X)
+        if all(kind == np.float64 for kind in coded.dtypes):  # nothing left to check but infinity
+            found = coded.to_numpy()
+            if not np.isinf(found).any():
+                return found
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
     matrix: Any = validate_data(
         estimator,
@@ -112,6 +118,11 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
         reset=reset,
     )
     return matrix
+
+
+def _named_as_at_fit(estimator: Any, X: pd.DataFrame) -> bool:
+    names = getattr(estimator, "feature_names_in_", None)
+    return names is not None and len(names) == X.shape[1] and list(names) == list(X.columns)
 
 
 def checked_weight(sample_weight: Any, X: Floats) -> Floats:
