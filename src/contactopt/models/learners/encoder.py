@@ -55,29 +55,19 @@ class Encoder:
         """Return the frame with category columns as float codes; other input unchanged."""
         if not isinstance(X, pd.DataFrame) or not self.levels:
             return X
-        words = np.array([str(name) in self.levels for name in X.columns], dtype=bool)
-        matrix = np.empty(X.shape)
-        numbers = X.iloc[:, np.flatnonzero(~words)]
-        if all(isinstance(kind, np.dtype) for kind in numbers.dtypes):
-            matrix[:, ~words] = numbers.to_numpy(dtype=np.float64)
-        else:
-            for k in np.flatnonzero(~words):
-                matrix[:, k] = X.iloc[:, k].astype(np.float64)
-        for k in np.flatnonzero(words):
-            matrix[:, k] = self._codes(str(X.columns[k]), X.iloc[:, k])
-        return pd.DataFrame(matrix, index=X.index, columns=X.columns, copy=False)
+        out = {}
+        for name in X.columns:
+            column = X[name]
+            if str(name) not in self.levels:
+                out[name] = column.astype(np.float64)
+                continue
+            out[name] = self._codes(str(name), column)
+        return pd.DataFrame(out, index=X.index)
 
     def _codes(self, name: str, column: pd.Series) -> Floats:
-        if isinstance(column.dtype, pd.CategoricalDtype):  # few words stand for many rows
-            values: Any = column.array
-            place = {level: k for k, level in enumerate(self.levels[name])}
-            of = np.array([*(place.get(str(v), -1) for v in column.dtype.categories), -1])
-            known = values.codes >= 0
-            code = of[values.codes].astype(np.float64)
-        else:
-            known = column.notna().to_numpy()
-            words = column.astype(object).where(column.notna(), "").astype(str)
-            code = pd.Index(self.levels[name]).get_indexer(pd.Index(words)).astype(np.float64)
+        known = column.notna().to_numpy()
+        words = column.astype(object).where(column.notna(), "").astype(str)
+        code = pd.Index(self.levels[name]).get_indexer(pd.Index(words)).astype(np.float64)
         unseen = int(((code < 0) & known).sum())
         if unseen:
             _log.warning("column %s: %d rows hold a level unseen at fit: missing", name, unseen)
@@ -102,12 +92,6 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
 
     if reset:
         estimator.encoder_ = Encoder.learn(X)
-    elif isinstance(X, pd.DataFrame) and _named_as_at_fit(estimator, X):
-        coded = estimator.encoder_.encode(X)
-        if all(kind == np.float64 for kind in coded.dtypes):  # nothing left to check but infinity
-            found = coded.to_numpy()
-            if not np.isinf(found).any():
-                return found
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
     matrix: Any = validate_data(
         estimator,
@@ -118,11 +102,6 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
         reset=reset,
     )
     return matrix
-
-
-def _named_as_at_fit(estimator: Any, X: pd.DataFrame) -> bool:
-    names = getattr(estimator, "feature_names_in_", None)
-    return names is not None and len(names) == X.shape[1] and list(names) == list(X.columns)
 
 
 def checked_weight(sample_weight: Any, X: Floats) -> Floats:
