@@ -19,6 +19,7 @@ from contactopt.compliance.localities import UNKNOWN, Ground, Places, places_of
 from contactopt.compliance.protected import treated
 from contactopt.compliance.rule import Rule, within
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts, shared_contacts
 from contactopt.compliance.told import Told
 from contactopt.compliance.words import base_word, channel_words, code_words, mask_of
 from contactopt.config import StrategyConfig
@@ -63,6 +64,8 @@ class Block:
     told : Told, optional
         One contact described in words (a test vector): its place, channel words and flags take
         the place of what tables would say.
+    shared : SharedContacts, optional
+        Contacts with others at shared points, read from a wider view than this block.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Block:
         config: StrategyConfig,
         actions: ActionSpace,
         told: Told | None = None,
+        shared: SharedContacts | None = None,
     ) -> None:
         self.view, self.book, self.config, self.actions = view, rules, config, actions
         self.told = told
@@ -79,6 +83,7 @@ class Block:
         #: contacts of an earlier plan: points and templates are theirs and no others
         self.planned: Any = None
         self.n = len(view.customer_ids)
+        self._shared = shared
         self.window = SlotWindow(view.as_of_us, config.lead_minutes, actions)
         self.channels = actions.channels
         self.channel_of = actions.channel_index
@@ -218,6 +223,25 @@ class Block:
         rows = np.full(len(self.view.debt_ids) + 1, -1, dtype=np.int64)
         rows[self.view.debts["debt"].to_numpy(dtype=np.int64)] = np.arange(self.n_debts)
         return rows
+
+    @cached_property
+    def shared(self) -> SharedContacts:
+        """Contacts with others at shared points, and points that are dead by proof elsewhere."""
+        if self.told is not None:
+            return SharedContacts.nothing()
+        return shared_contacts(self.view, self.config, self._shared)
+
+    @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """The shared contacts of this block's customers: with ``customer``, ``contact_point``."""
+        found = self.shared.contacts
+        if len(found):
+            found = found[np.isin(found["customer_id"], self.view.customer_ids)]
+        ids, points = self.view.customer_ids, self.view.point_ids
+        return found.assign(
+            customer=np.searchsorted(ids, found["customer_id"].to_numpy(dtype=object)),
+            contact_point=pd.Index(points).get_indexer(pd.Index(found["contact_point_id"])),
+        ).reset_index(drop=True)
 
     @cached_property
     def rows_by_customer(self) -> tuple[Ints, Ints]:

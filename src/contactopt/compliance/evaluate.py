@@ -12,13 +12,14 @@ import pandas as pd
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts
 from contactopt.compliance.verdict import Verdict
 from contactopt.config import StrategyConfig
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import DAY_US
 
-__all__ = ["LOOK_AHEAD_DAYS", "evaluate"]
+__all__ = ["ENDED_RULES", "LOOK_AHEAD_DAYS", "evaluate"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -34,6 +35,7 @@ def evaluate(
     config: StrategyConfig,
     actions: ActionSpace | None = None,
     denied: Mapping[str, Collection[str]] | None = None,
+    shared: SharedContacts | None = None,
 ) -> Verdict:
     """Say which actions are lawful for a block of customers, and why the others are not.
 
@@ -50,6 +52,9 @@ def evaluate(
     denied : mapping of rule id to customer ids, optional
         Customers whom a rule of the pack `house` leaves out of this batch, for example
         ``{"house.shared_point": ids}`` from `shared_point_rotation`.
+    shared : SharedContacts, optional
+        From `shared_contacts_of` the whole portfolio, where the view is but a block of it: those
+        who share a phone may lie in other blocks. Default: what the view itself tells.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def evaluate(
     """
     rules.require(view.as_of_us)
     actions = actions or config.action_space
-    block = Block(view, rules, config, actions)
+    block = Block(view, rules, config, actions, shared=shared)
     found = Denials(block, denied)
     worth, open_row = _worth(block), _open_rows(block, found)
     order = _ranking(block, worth, open_row)
@@ -133,7 +138,7 @@ def _open_rows(block: Block, found: Denials) -> Bools:
     """Debts that are still collected; the reasons of ended ones only matter where all ended."""
     ended = np.zeros(block.n_words, dtype=np.uint64)
     for i, rule in enumerate(block.rules):
-        if rule.kind == "suppression" and rule.parameters["flag"] in _ENDED_FLAGS:
+        if rule.kind == "suppression" and rule.parameters["flag"] in ENDED_RULES:
             word, bit = block.bit(i)
             ended[word] |= bit
     over = ((found.bits[:, :, :1] & ended[:, None, None]) != 0).any(axis=(0, 2))
@@ -141,7 +146,8 @@ def _open_rows(block: Block, found: Denials) -> Bools:
     return ~over | ~alive
 
 
-_ENDED_FLAGS = (
+#: rules of the house (and their flags) that deny debts which are over
+ENDED_RULES = (
     "house.debt_closed",
     "house.debt_settled",
     "house.debt_sold",

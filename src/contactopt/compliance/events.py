@@ -45,6 +45,8 @@ class Events:
         Row of the view's touches, -1 for plans.
     flags : uint64 array
         Circumstances as bits of ``contact_flags``; tables of the contract tell none.
+    shared : bool array
+        With another customer, at a point that this one has too.
     """
 
     customer: Ints
@@ -59,10 +61,11 @@ class Events:
     point: Ints
     touch: Ints
     flags: npt.NDArray[np.uint64]
+    shared: Bools
 
     @classmethod
     def of(cls, block: Block, oldest_us: int, customers: Bools | None = None) -> Events:
-        """Collect touches since ``oldest_us`` and every open plan.
+        """Collect touches since ``oldest_us`` and every open plan, also others' at shared points.
 
         Parameters
         ----------
@@ -83,28 +86,30 @@ class Events:
         slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
         planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
         ahead = plans[["channel"]].assign(outcome="unknown", machine_only=False)
-        words = (touch_words(part, config) for part in (touches, ahead))
+        near = block.neighbours
+        near = near[near["planned"] | (near["started_us"] >= oldest_us)]
+        words = (touch_words(part, config) for part in (touches, ahead, near))
         channel, outcome, medium = (np.concatenate(part) for part in zip(*words, strict=True))
-        k, p = len(touches), len(plans)
+        k, p, s = len(touches), len(plans), len(near)
+        no, yes = np.zeros(p, dtype=bool), np.ones(p, dtype=bool)
         inbound, outbound = (
-            np.append(_is(touches["direction"], word), np.full(p, word == "outbound"))
-            for word in ("inbound", "outbound")
+            _with(_is(touches["direction"], w), planned, _is(near["direction"], w))
+            for w, planned in (("inbound", no), ("outbound", yes))
         )
-        collector = touches["collector"].astype(object)
-        ours = (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
         return cls(
-            customer=_join(touches["customer"], plans["customer"]),
-            time=_join(touches["started_us"], planned_at),
+            customer=_join(touches["customer"], plans["customer"], near["customer"]),
+            time=_join(touches["started_us"], planned_at, near["started_us"]),
             inbound=~outbound,
             outbound=~inbound,
-            ours=np.append(ours, np.ones(p, dtype=bool)),
-            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
+            ours=_with(_ours(touches, config), yes, _ours(near, config)),
+            planned=_with(np.zeros(k, dtype=bool), yes, near["planned"].to_numpy(dtype=bool)),
             channel=channel,
             outcome=outcome,
             medium=medium,
-            point=_join(touches["contact_point"], np.full(p, -1)),
-            touch=np.append(recent, np.full(p, -1)).astype(np.int64),
-            flags=np.append(_flags(touches), np.zeros(p, dtype=np.uint64)),
+            point=_join(touches["contact_point"], np.full(p, -1), near["contact_point"]),
+            touch=_join(recent, np.full(p + s, -1)),
+            flags=np.append(_flags(touches), np.zeros(p + s, dtype=np.uint64)),
+            shared=_with(np.zeros(k, dtype=bool), no, np.ones(s, dtype=bool)),
         )
 
     def __len__(self) -> int:
@@ -131,8 +136,17 @@ def _flags(touches: pd.DataFrame) -> npt.NDArray[np.uint64]:
     return np.array(masks, dtype=np.uint64)
 
 
-def _join(a: Any, b: Any) -> Ints:
-    return np.concatenate([np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)])
+def _ours(touches: pd.DataFrame, config: Any) -> Bools:
+    collector = touches["collector"].astype(object)
+    return (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
+
+
+def _with(*parts: Bools) -> Bools:
+    return np.concatenate(parts).astype(bool)
+
+
+def _join(*parts: Any) -> Ints:
+    return np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
 
 
 class LocalDays:

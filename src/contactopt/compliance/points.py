@@ -119,8 +119,11 @@ def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) ->
     if "valid_to_us" in points:  # a point must last through the window
         ends = points["valid_to_us"].to_numpy(dtype=np.int64)
         valid &= (ends < 0) | (ends >= block.window.end_us)
+    dead = points["dead"].to_numpy(dtype=bool)
+    if block.shared.dead:
+        dead = dead | points["contact_point_id"].isin(block.shared.dead).to_numpy(dtype=bool)
     said = {
-        "point:dead": np.append(points["dead"].to_numpy(dtype=bool), False)[point],
+        "point:dead": np.append(dead, False)[point],
         "point:invalid": ~np.append(valid, True)[point],
         "point:third_party": block.point_is("holder", ("third_party",), point),
         "point:unknown_holder": block.point_is("holder", ("unknown",), point),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance import RuleBook
+from contactopt.compliance import RuleBook, shared_contacts_of
 from contactopt.compliance.planned import PlannedContacts, judge_planned
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
@@ -237,6 +237,7 @@ def _judge(
     """Judge live rows in blocks of their customers."""
     ids = rows["customer_id"].to_numpy(dtype=object)
     whole = portfolio.subset(ids[live])
+    shared = shared_contacts_of(_Others(portfolio, rows["decision_id"]), config, now)
     place = pd.Series(live, index=ids[live])
     for decided in np.unique(_us(rows["decided_at"])[live]):
         for block in whole.blocks(size):
@@ -248,7 +249,7 @@ def _judge(
             tables["decisions"] = _without(tables["decisions"], rows["decision_id"])
             view = open_journal(_Tables(tables), config).as_of(now)
             contacts = _contacts(rows, at[own], np.flatnonzero(own), links, view, int(decided))
-            judged = judge_planned(view, contacts, rules=rules, config=config)
+            judged = judge_planned(view, contacts, rules=rules, config=config, shared=shared)
             for i, why in zip(at[own].tolist(), judged.reasons, strict=True):
                 reasons[i] = "|".join(why)
 
@@ -256,6 +257,22 @@ def _judge(
 @dataclass(frozen=True)
 class _Tables:
     tables: Mapping[str, pd.DataFrame]
+
+
+class _Others:
+    """A portfolio whose log does not have the plan's own decisions."""
+
+    def __init__(self, portfolio: Portfolio, decision_ids: pd.Series) -> None:
+        self._ids = decision_ids
+        self.customer_ids = portfolio.customer_ids
+        self.tables = {
+            **portfolio.tables,
+            "decisions": _without(portfolio.tables["decisions"], decision_ids),
+        }
+        self._portfolio = portfolio
+
+    def subset(self, customer_ids: Any) -> _Others:
+        return _Others(self._portfolio.subset(customer_ids), self._ids)
 
 
 def _without(decisions: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
