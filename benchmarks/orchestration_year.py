@@ -1,21 +1,28 @@
 """A year of simulated days under the orchestrated policy, against the same policy without it.
 
-    python benchmarks/orchestration_year.py [--customers 150] [--days 365] [--seeds 2] [--out FILE]
+    python benchmarks/orchestration_year.py [--customers 200] [--days 365] [--seeds 2]
+                                            [--workers 2] [--out FILE]
 
 Each world runs 30 days under its incumbent, then two copies of it are stepped day by day by plans
 of a fitted strategy (fitted anew every 60 days): one with orchestration, one with law alone. Law,
 capacities, seeds and the world's own chances are the same. The journal is then read touch by
 touch for what must never happen, touches per resolved debt are counted, and the difference in
 money (payments less cost of contacts, per customer, paired) is printed with its interval whatever
-its sign. All figures are *simulated*.
+its sign. Worlds and arms are independent: each runs in a process of its own, `--workers` at a
+time; progress goes to stderr. All figures are *simulated*.
+Requirements 003-13 to 003-18, 003-15 first.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,6 +53,7 @@ LAW_ONLY = {
     "futility_attempts": 0,
     "template_rest_days": 0,
 }
+ARMS = {"orchestrated": TURNS, "law alone": LAW_ONLY}
 
 
 # ---- what must never happen, read touch by touch -------------------------------------------------
@@ -129,8 +137,8 @@ def attempts_of_today(plan: pd.DataFrame, today) -> pd.DataFrame:
     return own[names]
 
 
-def run_year(world, turns: dict[str, object], n_days: int, seed: int):
-    """Step a world by plans of a strategy; return the world and what it plans with."""
+def run_year(world, turns: dict[str, object], n_days: int, seed: int, name: str = ""):
+    """Step a world by the plans of a strategy; return the world."""
     import contactopt as co
     from contactopt.config import StrategyConfig
     from contactopt.simulation import capacity_table, strategy_mapping
@@ -138,7 +146,7 @@ def run_year(world, turns: dict[str, object], n_days: int, seed: int):
     config = StrategyConfig.from_mapping(
         {**strategy_mapping("mixed"), "orchestration": turns, "random_state": seed}
     )
-    strategy = co.ContactStrategy(config=config)
+    strategy, began, since = co.ContactStrategy(config=config), time.monotonic(), world.as_of
     for k in range(n_days):
         portfolio, as_of = world.portfolio(), world.as_of
         if k % REFIT_DAYS == 0:
@@ -146,6 +154,10 @@ def run_year(world, turns: dict[str, object], n_days: int, seed: int):
         capacity = capacity_table(portfolio.n_customers, as_of.date())
         plan = strategy.rank(portfolio, as_of=as_of, capacity=capacity, random_state=seed + k)
         world.step(world.day, attempts_of_today(plan.to_frame(), as_of.date()))
+        if name and k % 10 == 9:
+            spent = time.monotonic() - began
+            so_far = dict(audit(world.portfolio().tables, since)) if k % 60 == 59 else ""
+            print(f"{name}: day {k + 1}, {spent:.0f} s {so_far}", file=sys.stderr, flush=True)
     return world
 
 
@@ -172,27 +184,23 @@ def resolved(tables: dict[str, pd.DataFrame], since: pd.Timestamp) -> int:
     return len(late & set(last.loc[over, "debt_id"]))
 
 
-def compare(n_customers: int, n_days: int, seed: int) -> dict[str, Any]:
-    """Run both arms of one world and return what was counted."""
+def run_arm(arm: str, n_customers: int, n_days: int, seed: int) -> dict[str, Any]:
+    """Run one arm of one world and return what was counted."""
     from contactopt.simulation import World
 
-    out: dict[str, Any] = {}
-    arms = {"orchestrated": TURNS, "law alone": LAW_ONLY}
-    for name, turns in arms.items():
-        length = WARM_UP_DAYS + n_days
-        world = World("mixed", n_customers=n_customers, random_state=seed, n_days=length)
-        world.run(WARM_UP_DAYS)
-        since = world.as_of
-        tables = run_year(world, turns, n_days, seed).portfolio().tables
-        found = audit(tables, since)
-        solved = resolved(tables, since)
-        out[name] = {
-            **found,
-            "resolved debts": solved,
-            "contacts per resolved debt": found["contacts"] / max(solved, 1),
-            "money": money(tables, since),
-        }
-    return out
+    length = WARM_UP_DAYS + n_days
+    world = World("mixed", n_customers=n_customers, random_state=seed, n_days=length)
+    world.run(WARM_UP_DAYS)
+    since = world.as_of
+    tables = run_year(world, ARMS[arm], n_days, seed, name=f"{arm}, seed {seed}").portfolio().tables
+    found = audit(tables, since)
+    return {
+        "arm": arm,
+        "seed": seed,
+        **found,
+        "resolved debts": resolved(tables, since),
+        "money": money(tables, since),
+    }
 
 
 def interval(difference: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
@@ -205,29 +213,41 @@ def interval(difference: np.ndarray, seed: int = 0) -> tuple[float, float, float
 
 
 def main() -> None:
+    """Run both arms of every world, print and keep what was counted."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--customers", type=int, default=150)
+    parser.add_argument("--customers", type=int, default=200)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    runs = [compare(args.customers, args.days, seed) for seed in range(args.seeds)]
-    result: dict[str, Any] = {"customers": args.customers, "days": args.days}
-    for arm in ("orchestrated", "law alone"):
-        own = [run[arm] for run in runs]
-        names = [k for k in own[0] if k not in ("money", "contacts per resolved debt")]
-        total: dict[str, float] = {k: int(sum(o.get(k, 0) for o in own)) for k in names}
+    began = time.monotonic()
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(run_arm, arm, args.customers, args.days, seed)
+            for seed in range(args.seeds)
+            for arm in ARMS
+        ]
+        runs = [job.result() for job in jobs]
+    result: dict[str, Any] = {"customers": args.customers, "days": args.days, "seeds": args.seeds}
+    for arm in ARMS:
+        own = [run for run in runs if run["arm"] == arm]
+        names = dict.fromkeys(k for run in own for k in run if k not in ("arm", "seed", "money"))
+        total: dict[str, float] = {k: int(sum(run.get(k, 0) for run in own)) for k in names}
         total["contacts per resolved debt"] = round(
             total["contacts"] / max(total["resolved debts"], 1), 2
         )
         result[arm] = total
-    gain = np.concatenate(
-        [(run["orchestrated"]["money"] - run["law alone"]["money"]).to_numpy() for run in runs]
-    )
-    mean, low, high = interval(gain)
+    paired = [
+        next(r for r in runs if r["arm"] == "orchestrated" and r["seed"] == seed)["money"]
+        - next(r for r in runs if r["arm"] == "law alone" and r["seed"] == seed)["money"]
+        for seed in range(args.seeds)
+    ]
+    mean, low, high = interval(np.concatenate([gain.to_numpy() for gain in paired]))
     result["money per customer, orchestrated less law alone"] = {
         "mean": round(mean, 2), "low": round(low, 2), "high": round(high, 2),
     }  # fmt: skip
+    result["seconds"] = round(time.monotonic() - began)
     print(json.dumps(result, indent=1))
     if args.out:
         args.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
+    "BiasedLabelsError",
     "BundleError",
     "CapacityError",
     "ConfigError",
@@ -96,6 +97,10 @@ class CapacityError(ConfigError):
 
 class LeakageError(ContactoptError):
     """Data known only after ``as_of`` would influence a fit, a score or an evaluation."""
+
+
+class BiasedLabelsError(LeakageError):
+    """Labels or rows depend on contacts made later: what they teach is not what a contact does."""
 
 
 class BundleError(ContactoptError):

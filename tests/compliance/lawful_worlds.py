@@ -269,7 +269,9 @@ def random_world(  # noqa: C901  (one reading, in one piece)
                         "holder": pick("third_party", "unknown")
                         if some(0.1 * rare)
                         else pick("customer", None),
-                        "address_key": pick("k1", None),
+                        "address_key": f"s{rng.integers(n // 4 + 1)}"
+                        if some(0.04)
+                        else pick(f"k{i}", None),
                         "valid_from": when(300, -100),
                         "valid_to": when(50, 50) if some(0.1) else None,
                     }

@@ -69,7 +69,7 @@ def compared(
 
 
 @pytest.mark.parametrize("pack", PACKS)
-def test_the_engine_reads_a_pack_as_the_oracle_does(pack):  # 002-*, 003-*
+def test_the_engine_reads_a_pack_as_the_oracle_does(pack):  # 002-01, 002-02
     own_hours = ("de", "es", "gb")  # theirs are policy, not law
     profile = "policy" if pack in own_hours else ("law", "strict")[PACKS.index(pack) % 2]
     pairs, seen = compared(pack, 11 + PACKS.index(pack), 14, profile=profile)

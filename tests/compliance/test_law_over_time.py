@@ -36,7 +36,7 @@ def config_of(**more) -> StrategyConfig:
     )
 
 
-def test_new_york_city_from_september_2026():  # 002-*
+def test_new_york_city_from_september_2026():  # 002-06
     tables = simple("US-NY", "America/New_York", ownership="first_party", debts=("A", "B"))
     tables["customers"][0]["locality"] = "New York City"
     tables["touches"] = [
@@ -61,7 +61,7 @@ def test_new_york_city_from_september_2026():  # 002-*
     assert changed["lawful_from"].min() == pd.Timestamp("2026-09-01T14:00Z")
 
 
-def test_florida_mail_at_night_from_may_2025():
+def test_florida_mail_at_night_from_may_2025():  # 002-06
     tables = simple("US-FL", "America/New_York", ownership="first_party")
     found = diff(
         Blocks(tables), config=config_of(), as_of="2025-05-20T12:00Z",
@@ -78,7 +78,7 @@ def test_florida_mail_at_night_from_may_2025():
     assert len(same.changes) == 0 and "0 of 4 decisions change" in repr(same)
 
 
-def test_versions_of_a_pack_and_rules_to_come(tmp_path):
+def test_versions_of_a_pack_and_rules_to_come(tmp_path):  # 002-06
     pack = json.loads(shipped_packs()["us"])
     for rule in pack["rules"]:
         if rule["id"] == "us.regf.hours":
@@ -103,7 +103,7 @@ def test_versions_of_a_pack_and_rules_to_come(tmp_path):
         law_of(RulesConfig(), "yesterday", "2026-03-05T12:00Z")
 
 
-def test_an_explanation_names_rules_contacts_facts_and_the_instant():  # 002-*, 003-*
+def test_an_explanation_names_rules_contacts_facts_and_the_instant():  # 002-02
     tables = simple()
     tables["touches"] = [
         touch("2026-03-01T15:00Z", outcome="busy", touch_id="not connected"),

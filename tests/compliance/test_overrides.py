@@ -54,7 +54,7 @@ CALLED = [touch("2026-03-05T12:30Z")]
 TWICE = [touch(f"2026-03-0{d}T15:00Z", debt_id="D0") for d in (3, 4)]
 
 
-def test_one_call_a_day_for_one_creditor():  # 002-*
+def test_one_call_a_day_for_one_creditor():  # 002-06, 002-09
     config = config_of(DAILY)
     names = config.action_space.action_ids
     assert names == ("call_agent@12", "dialler@12", "sms@12")

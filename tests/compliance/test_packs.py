@@ -51,7 +51,7 @@ def test_all_jurisdictions_of_the_research_have_a_pack():
     assert {p["pack"] for p in book.packs} == set(shipped_packs())
 
 
-def test_unchecked_rules_and_duties_are_listed():  # 002-*
+def test_unchecked_rules_and_duties_are_listed():  # 002-02
     book = RuleBook.load(RulesConfig(), "2026-06-02T12:00Z")
     unchecked = dict(book.unchecked)
     assert "us.regf.hours" not in unchecked
@@ -162,7 +162,7 @@ def own_pack(tmp_path, old="", new=""):
     return RulesConfig(packs=("auto", str(path)))
 
 
-def test_a_pack_in_yaml_is_short_and_read_from_disk_again(tmp_path):  # 002-*
+def test_a_pack_in_yaml_is_short_and_read_from_disk_again(tmp_path):  # 002-06
     config = own_pack(tmp_path)
     book = RuleBook.load(config, "2026-06-02T12:00Z")
     rule = book.rule("bank_x.lunch")
@@ -223,7 +223,7 @@ def test_texts_of_one_rule_follow_each_other_and_must_not_overlap(tmp_path):
         RuleBook.load(pack("2026-06-01"))
 
 
-def test_confidence_excludes_and_is_told():  # 002-*
+def test_confidence_excludes_and_is_told():  # 002-02
     def ids(word: str) -> set[str]:
         book = RuleBook.load(RulesConfig(min_confidence=word), "2026-06-02T12:00Z")
         return {r.id for r in book.rules}

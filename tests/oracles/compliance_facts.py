@@ -34,8 +34,8 @@ class Facts(Messages):
         found |= {f"channel:{self.root(channel)}", "always"}
         if debt is not None:
             own = debt["debt"]
-            found |= {f"party:{p['role']}" for p in self.parties if p["debt"] == own}
-            if any(x["debt"] == own and x["state"] == "active" for x in self.arrangements):
+            found |= {f"party:{p['role']}" for p in self.own("parties", own, "debt")}
+            if any(x["state"] == "active" for x in self.own("arrangements", own, "debt")):
                 found.add("arrangement:kept")
         if debt is None:
             found.add("debt:none")
@@ -49,22 +49,21 @@ class Facts(Messages):
             if debt["paid_since_snapshot"]:
                 found.add("debt:paid_since")
             found |= {f"debt:{k}" for k in ("closed", "recalled") if not null(debt[f"{k}_at"])}
-        for h in self.holds:
+        for h in self.own("holds", c):
             if self.hold_reaches(h, c, debt, channel, moment, zones) and h["contact_point"] < 0:
                 found.add(f"hold:{h['kind']}")
-        for i, t in enumerate(self.touches):
+        for t in self.own("touches", c):
             how = table("flags")["outcomes"].get(t["outcome"])
-            if how is None or t["customer"] != c:
+            if how is None:
                 continue
-            named = self.named.get(i)
+            named = self.named.get(t["row"])
             if how["debts"] == "touch" and named and (debt is None or debt["debt"] not in named):
                 continue
             whole = how["debts"] == "all" or not named
             ends = [
                 at(h["ends_us"]) or datetime.max.replace(tzinfo=UTC)
-                for h in self.holds
-                if h["customer"] == c
-                and h["kind"] in how["ended_by_hold"]
+                for h in self.own("holds", c)
+                if h["kind"] in how["ended_by_hold"]
                 and null(h["channel"])
                 and h["contact_point"] < 0
                 and (
@@ -75,14 +74,14 @@ class Facts(Messages):
             if not ends or moment is None or moment < max(ends):
                 found.add(f"outcome:{t['outcome']}")
         grace = self.config.orchestration.promise_grace_days
-        for p in self.promises:
-            if p["customer"] == c and p["state"] != "cancelled" and zones:
+        for p in self.own("promises", c):
+            if p["state"] != "cancelled" and zones:
                 over = [local_date(at(p["due_us"]), z) + timedelta(days=grace) for z in zones]
                 if moment is None or any(
                     local_date(moment, z) <= o for z, o in zip(zones, over, strict=True)
                 ):
                     found.add("promise:open")
-        if any(self.debt_in_plan(d, zones) for d in self.debts if d["customer"] == c):
+        if any(self.debt_in_plan(d, zones) for d in self.own("debts", c)):
             found.add("plan:in_force")
         if moment is not None:
             found |= self.orchestration(c, debt, channel, moment, zones)
@@ -149,12 +148,8 @@ class Facts(Messages):
     ) -> tuple[datetime | None, datetime | None, bool, datetime | None]:
         """Latest grant that counts, grant of the point itself, revoked, last heard from it."""
         code = -1 if point is None else point["contact_point"]
-        whole = [x for x in self.consents if x["customer"] == c and x["contact_point"] < 0]
-        own = [
-            x
-            for x in self.consents
-            if x["customer"] == c and code >= 0 and x["contact_point"] == code
-        ]
+        whole = [x for x in self.own("consents", c) if x["contact_point"] < 0]
+        own = [x for x in self.own("consents", c) if code >= 0 and x["contact_point"] == code]
         revoked = any(
             x["status"] == "revoked" and self.closes(x["channel"], channel) for x in [*whole, *own]
         )
@@ -166,22 +161,20 @@ class Facts(Messages):
         of_point = [
             at(x["changed_us"]) for x in own if x["status"] == "granted" and x["channel"] == channel
         ]
-        outs = [(t, at(t["outcome_known_us"])) for t in self.touches if t["outcome"] == "opted_out"]
+        mine = self.own("touches", c)
+        outs = [(t, at(t["outcome_known_us"])) for t in mine if t["outcome"] == "opted_out"]
         outs += [
-            (self.touches[e["touch"]], at(e["occurred_us"]))
-            for e in self.touch_events
+            (t, at(e["occurred_us"]))
+            for t in mine
+            for e in self.own("touch_events", t["row"], "touch")
             if e["event"] == "opted_out"
         ]
         for t, when in outs:
-            if (
-                t["customer"] == c
-                and self.closes(t["channel"], channel)
-                and not any(g > when for g in of_channel)
-            ):
+            if self.closes(t["channel"], channel) and not any(g > when for g in of_channel):
                 revoked = True
         heard = [
             at(t["started_us"])
-            for t in self.touches
+            for t in mine
             if code >= 0
             and t["contact_point"] == code
             and t["direction"] == "inbound"
@@ -241,7 +234,7 @@ class Facts(Messages):
         return granted is None
 
     def against_point(
-        self, c: int, debt: Any, channel: str, point: Any, rules: list[Any], zones: list[str]
+        self, c: int, debt: Any, channel: str, point: Any, rules: tuple[Any, ...], zones: list[str]
     ) -> set[str]:
         """Ids of the rules against a point for this window."""
         facts = set()
@@ -249,7 +242,7 @@ class Facts(Messages):
         if revoked:
             facts.add("consent:revoked")
         if point is not None:
-            facts |= {"point:dead"} if point["dead"] else set()
+            facts |= {"point:dead"} if self.is_dead(point) else set()
             lasts = point["valid_to_us"] == NO_INSTANT or at(point["valid_to_us"]) >= self.end
             facts |= set() if point["valid"] and lasts else {"point:invalid"}
             facts |= {"point:third_party"} if point["holder"] == "third_party" else set()
@@ -259,23 +252,21 @@ class Facts(Messages):
             ):
                 facts.add("channel:futile")
             facts |= {"point:work"} if point["place"] in ("work", "unknown") else set()
-            for h in self.holds:
+            for h in self.own("holds", c):
                 if self.hold_on_point(h, c, channel, point):
                     facts.add(f"hold:{h['kind']}")
         hit = {r.id for r in self.flagged(rules, facts, channel)}
-        for r in rules:
-            if (
-                r.kind == "consent"
-                and self.speaks(r, channel)
-                and self.consent_denies(r, c, channel, point, self.begin, zones, debt)
+        for r in self.spoken(rules, channel):
+            if r.kind == "consent" and self.consent_denies(
+                r, c, channel, point, self.begin, zones, debt
             ):
                 hit.add(r.id)
         return hit
 
     def agreed(self, c: int, debt: Any, channel: str, moment: datetime) -> bool:
         """Whether a callback was agreed for this moment by this channel."""
-        for h in self.holds:
-            if h["kind"] != "callback_agreed" or h["customer"] != c or h["contact_point"] >= 0:
+        for h in self.own("holds", c):
+            if h["kind"] != "callback_agreed" or h["contact_point"] >= 0:
                 continue
             if h["debt"] >= 0 and (debt is None or h["debt"] != debt["debt"]):
                 continue
@@ -330,7 +321,14 @@ class Facts(Messages):
             return False
         return "*" in rule.channels or bool(words & set(rule.channels))
 
-    def limited(self, rules: list[Any], debt: Any, channel: str) -> list[Any]:
+    def spoken(self, rules: tuple[Any, ...], channel: str) -> list[Any]:
+        """Rules of a set that speak of a channel."""
+        key = ("spoken", rules, channel)
+        if key not in self.kept:
+            self.kept[key] = [r for r in rules if self.speaks(r, channel)]
+        return self.kept[key]
+
+    def limited(self, rules: tuple[Any, ...], debt: Any, channel: str) -> tuple[Any, ...]:
         """Rules whose part of the portfolio holds this debt and channel."""
 
         def inside(part: Any, unknown: bool) -> bool:
@@ -346,17 +344,17 @@ class Facts(Messages):
         whole = [r for r in rules if r.reach is EVERYWHERE and not r.spared]
         if len(whole) == len(rules):
             return rules
-        return [
+        return tuple(
             r
             for r in rules
             if inside(r.reach, True) and not any(inside(s, False) for s in r.spared)
-        ]
+        )
 
     def noticed(self, event: str, wait: int, c: int, debt: Any, day: dict[str, date]) -> bool:
         """Whether a fitting notice was sent, and the wait is over in every zone."""
         how = table("flags")["notices"][event]
-        for n in self.notices:
-            if n["customer"] != c or n["kind"] not in how["kinds"]:
+        for n in self.own("notices", c):
+            if n["kind"] not in how["kinds"]:
                 continue
             if n["debt"] >= 0 and (debt is None or n["debt"] != debt["debt"]):
                 continue
@@ -366,24 +364,23 @@ class Facts(Messages):
                 return True
         return False
 
-    def flagged(self, rules: list[Any], facts: set[str], channel: str) -> list[Any]:
+    def flagged(self, rules: tuple[Any, ...], facts: set[str], channel: str) -> list[Any]:
         flags = table("flags")["flags"]
         return [
             r
-            for r in rules
+            for r in self.spoken(rules, channel)
             if r.kind == "suppression"
             and not facts.isdisjoint(flags.get(r.parameters["flag"], ()))
-            and self.speaks(r, channel)
             and not self.treated(r, channel)
         ]
 
     def choose(
-        self, c: int, debt: Any, channel: str, rules: list[Any], zones: list[str]
+        self, c: int, debt: Any, channel: str, rules: tuple[Any, ...], zones: list[str]
     ) -> tuple[Any, set[str]]:
         kinds = self.config.channel(channel).contact_point_kinds
         if not kinds:
             return None, self.against_point(c, debt, channel, None, rules, zones)
-        fitting = [p for p in self.points if p["customer"] == c and p["kind"] in kinds]
+        fitting = [p for p in self.own("points", c) if p["kind"] in kinds]
         if not fitting:
             return None, {r.id for r in self.flagged(rules, {"point:none"}, channel)}
         judged = [(p, self.against_point(c, debt, channel, p, rules, zones)) for p in fitting]

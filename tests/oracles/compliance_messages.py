@@ -68,9 +68,8 @@ class Messages(Orchestration):
         if key not in self.kept:
             edge = timedelta(microseconds=1)
             moments = {self.begin, self.end - edge}
-            for h in self.holds:
-                if h["customer"] == c:
-                    moments |= {at(h["starts_us"]), (at(h["ends_us"]) or self.begin) - edge}
+            for h in self.own("holds", c):
+                moments |= {at(h["starts_us"]), (at(h["ends_us"]) or self.begin) - edge}
             self.kept[key] = set()
             for m in moments:
                 if self.begin <= m < self.end:

@@ -10,90 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from oracles.compliance_facts import Facts
-from oracles.compliance_places import NO_INSTANT, Answer, Event, address, at, local_date, null
-
-from contactopt.compliance.data_tables import table
+from oracles.compliance_past import Past
+from oracles.compliance_places import Answer, Event, address, local_date, null
 
 
-class Oracle(Facts):
+class Oracle(Past):
     """The verdict on one customer and action, all rules tried."""
-
-    # ---- events ----------------------------------------------------------------------------
-
-    def events(self, c: int) -> list[Event]:
-        if ("events", c) not in self.kept:
-            self.kept["events", c] = self._events(c)
-        return self.kept["events", c]
-
-    def _events(self, c: int) -> list[Event]:
-        outcomes, of_channel = table("words")["outcomes"], table("words")["outcome_of_channel"]
-        found = []
-        for i, t in enumerate(self.touches):
-            if t["customer"] != c:
-                continue
-            word = t["outcome"]
-            if t["machine_only"] and word in table("words")["machine_only"]:
-                word = table("words")["machine_only"][word]
-            known = None if null(word) or word not in outcomes else {outcomes[word]}
-            if known and self.root(t["channel"]) in of_channel:
-                known = known | {of_channel[self.root(t["channel"])]}
-            found.append(
-                Event(
-                    when=at(t["started_us"]),
-                    words=self.words(t["channel"]),
-                    medium=self.medium(t["channel"]),
-                    self_service=self.root(t["channel"]) is not None
-                    and not self.words(t["channel"]),
-                    outcomes=known,
-                    directions={"in", "out"}
-                    if null(t["direction"])
-                    else {"in" if t["direction"] == "inbound" else "out"},
-                    ours=null(t["collector"]) or t["collector"] == self.config.collector,
-                    planned=False,
-                    debts=self.named.get(i),
-                    point=t["contact_point"],
-                    letter=self.words(t["channel"]) == {"letter"},
-                )
-            )
-        for d in self.decisions:
-            if d["customer"] == c and d["open"]:
-                slot = d["slot_start_us"]
-                channel = d["channel"]
-                found.append(
-                    Event(
-                        when=at(d["decided_us"] if slot == NO_INSTANT else slot),
-                        words=self.words(channel),
-                        medium=self.medium(channel),
-                        self_service=False,
-                        outcomes=None,
-                        directions={"out"},
-                        ours=True,
-                        planned=True,
-                        debts=None,
-                        point=-1,
-                        letter=self.words(channel) == {"letter"},
-                    )
-                )
-        return found
-
-    def counts(self, e: Event, what: dict[str, Any], groups: list[str]) -> bool:
-        channels = set(what.get("channels", ["*"]))
-        if "*" not in channels and not e.words & channels:
-            return False
-        if e.self_service or (what.get("planned_only") and not e.planned):
-            return False
-        wanted = what.get("direction", "any")
-        if wanted != "any" and wanted not in e.directions:
-            return False
-        include, exclude = what.get("include_outcomes"), what.get("exclude_outcomes")
-        if include and e.outcomes is not None and not e.outcomes & set(include):
-            return False
-        if exclude and e.outcomes is not None and e.outcomes & set(exclude):
-            return False
-        if "letter" in what.get("exclude_flags", []) and e.letter:
-            return False
-        return e.ours or "collector" not in groups
 
     def matching(
         self,
@@ -113,7 +35,7 @@ class Oracle(Facts):
                 continue
             if "channel" in groups and e.medium is not None and e.medium != self.medium(channel):
                 continue
-            other = next((p for p in self.points if p["contact_point"] == e.point), None)
+            other = self.point_of.get(e.point)
             if (
                 "phone" in groups
                 and point is not None
@@ -143,7 +65,7 @@ class Oracle(Facts):
             return True
         groups = rule.parameters["group_by"]
         for e in events:
-            if e.self_service or ("collector" in groups and not e.ours):
+            if e.shared or e.self_service or ("collector" in groups and not e.ours):
                 continue
             if not self.same_unit(e, groups, debt):
                 continue
@@ -158,7 +80,7 @@ class Oracle(Facts):
         if "account" in groups:
             return debt is not None and debt["debt"] in e.debts
         creditor = None if debt is None else debt["creditor"]
-        named = [d["creditor"] for d in self.debts if d["debt"] in e.debts]
+        named = [self.debt_of[d]["creditor"] for d in e.debts if d in self.debt_of]
         return any(x == creditor or (null(x) and null(creditor)) for x in named)
 
     def too_many(
@@ -250,7 +172,7 @@ class Oracle(Facts):
         zones: list[str],
         bare: list[str],
         refused: bool,
-        rules: list[Any],
+        rules: tuple[Any, ...],
         events: list[Event],
     ) -> tuple[set[str], Any]:
         point, hit = self.chosen(c, debt, channel, rules, zones)
@@ -267,10 +189,12 @@ class Oracle(Facts):
                 hit.add(rule_id)
         if moment is None:
             return hit, point
-        for r in rules:
-            if not self.speaks(r, channel):
-                continue
-            if r.kind in ("hours", "holiday") and not self.open(r, moment, zones, bare, point):
+        day = {z: local_date(moment, z) for z in zones}
+        spoken = self.spoken(rules, channel)
+        for r in spoken:
+            if r.kind in ("hours", "holiday") and not self.open(
+                r, moment, zones, bare, point, spoken
+            ):
                 hit.add(r.id)
             if (
                 r.kind in ("frequency_cap", "cooldown", "one_channel")
@@ -285,7 +209,6 @@ class Oracle(Facts):
             ):
                 hit.add(r.id)
             before = r.parameters.get("precondition") if r.kind == "disclosure" else None
-            day = {z: local_date(moment, z) for z in zones}
             if before and not self.noticed(before["event"], before["wait_days"], c, debt, day):
                 hit.add(r.id)
         return {
@@ -295,7 +218,7 @@ class Oracle(Facts):
         }, point
 
     def chosen(
-        self, c: int, debt: Any, channel: str, rules: list[Any], zones: list[str]
+        self, c: int, debt: Any, channel: str, rules: tuple[Any, ...], zones: list[str]
     ) -> tuple[Any, set[str]]:
         key = (c, None if debt is None else debt["debt"], channel)
         if key not in self.kept:  # which point is used does not hang on the hour
@@ -310,7 +233,7 @@ class Oracle(Facts):
 
     def answer(self, c: int, action: Any) -> Answer:
         zones, jurisdictions, locality = self.places(c)
-        debts = [d for d in self.debts if d["customer"] == c] or [None]
+        debts = self.own("debts", c) or [None]
         events = self.events(c)
         results = []
         for debt in debts:
@@ -346,12 +269,12 @@ class Oracle(Facts):
         return Answer(False, reasons, results[0][1], lawful_from=None)
 
     def first_open(
-        self, channel: str, rules: list[Any], zones: list[str], bare: list[str], point: Any
+        self, channel: str, rules: tuple[Any, ...], zones: list[str], bare: list[str], point: Any
     ) -> datetime:
         step, moment = timedelta(minutes=15), self.begin
-        hours = [r for r in rules if r.kind in ("hours", "holiday") and self.speaks(r, channel)]
+        hours = [r for r in self.spoken(rules, channel) if r.kind in ("hours", "holiday")]
         while moment < self.end:
-            if all(self.open(r, moment, zones, bare, point) for r in hours):
+            if all(self.open(r, moment, zones, bare, point, hours) for r in hours):
                 return moment
             moment = datetime.fromtimestamp(int(moment.timestamp()) // 900 * 900, UTC) + step
         return self.begin
@@ -370,7 +293,7 @@ class Oracle(Facts):
         zones, jurisdictions, locality = self.places(c)
         if not zones:
             return None
-        debts = [d for d in self.debts if d["customer"] == c] or [None]
+        debts = self.own("debts", c) or [None]
         events, info = self.events(c), ZoneInfo(zones[0])
         today = local_date(self.begin, zones[0])
         for ahead in range(days):

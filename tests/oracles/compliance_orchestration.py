@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
-from oracles.compliance_places import NO_INSTANT, Places, at, local_date, null
+from oracles.compliance_places import NO_INSTANT, at, local_date, null
+from oracles.compliance_shared import Shared
 
 from contactopt.compliance.data_tables import table
 from contactopt.contracts import vocabulary as v
@@ -41,7 +41,7 @@ class Contact:
     row: int
 
 
-class Orchestration(Places):
+class Orchestration(Shared):
     """Facts of orchestration against one contact at one moment."""
 
     def past(self, c: int) -> list[Contact]:
@@ -52,9 +52,7 @@ class Orchestration(Places):
 
     def _past(self, c: int) -> list[Contact]:
         out = []
-        for i, t in enumerate(self.touches):
-            if t["customer"] != c:
-                continue
+        for t in self.own("touches", c):
             word = t["outcome"]
             if t["machine_only"] and word in ("opened", "clicked"):
                 word = "delivered"
@@ -71,11 +69,11 @@ class Orchestration(Places):
                     t["contact_point"],
                     None if null(t["template_id"]) else t["template_id"],
                     t["touch_id"],
-                    i,
+                    t["row"],
                 )
             )
-        for d in self.decisions:
-            if d["customer"] == c and d["open"]:
+        for d in self.own("decisions", c):
+            if d["open"]:
                 when = at(
                     d["decided_us"] if d["slot_start_us"] == NO_INSTANT else d["slot_start_us"]
                 )
@@ -85,14 +83,6 @@ class Orchestration(Places):
                             None, -1)
                 )  # fmt: skip
         return out
-
-    @cached_property
-    def plan_rows(self) -> list[dict[str, Any]]:
-        return self.view.arrangements.to_dict("records")
-
-    @cached_property
-    def payment_rows(self) -> list[dict[str, Any]]:
-        return self.view.payments.to_dict("records")
 
     def treated(self, rule: Any, channel: str) -> bool:
         """Whether the strategy leaves the channel open in the state that the rule protects."""
@@ -128,6 +118,10 @@ class Orchestration(Places):
 
     def turns(self, c: int, channel: str, moment: datetime, zones: list[str]) -> set[str]:
         o, found = self.config.orchestration, set()
+        if o.one_attempt_per_day and any(
+            self.same_day(moment, e.when, zones) for e in self.elsewhere(c)
+        ):
+            found.add("attempt:today")
         for e in self.past(c):
             if o.one_attempt_per_day and e.attempt and self.same_day(moment, e.when, zones):
                 failed_bot = e.channel == "call_bot" and e.outcome in NOBODY
@@ -140,8 +134,8 @@ class Orchestration(Places):
                 heard = [e.settled]
                 heard += [
                     at(x["occurred_us"])
-                    for x in self.touch_events
-                    if x["touch"] == e.row and not x["machine"]
+                    for x in self.own("touch_events", e.row, "touch")
+                    if not x["machine"]
                 ]
                 if any(self.same_day(moment, h, zones) for h in heard):
                     found.add("contact:today")
@@ -165,13 +159,13 @@ class Orchestration(Places):
         for e in self.past(c) if days else ():
             if e.outcome in ("promise", "plan_agreed", "settlement_agreed"):
                 fact = "outcome:promised"
-                rows = [at(p["made_us"]) for p in self.promises if p["customer"] == c]
+                rows = [at(p["made_us"]) for p in self.own("promises", c)]
                 if e.outcome != "promise":
-                    rows += [at(a["starts_us"]) for a in self.plan_rows if a["customer"] == c]
-                named = any(p["touch_id"] == e.touch_id for p in self.promises)
+                    rows += [at(a["starts_us"]) for a in self.own("arrangements", c)]
+                named = e.touch_id in self.promised_in
             elif e.outcome in ("paid", "paid_online", "claims_paid"):
                 fact, named = "outcome:says_paid", False
-                rows = [at(p["paid_us"]) for p in self.payment_rows if p["customer"] == c]
+                rows = [at(p["paid_us"]) for p in self.own("payments", c)]
             else:
                 continue
             confirmed = named or any(r >= e.settled - timedelta(days=1) for r in rows)
@@ -188,8 +182,7 @@ class Orchestration(Places):
                 self.within(when, due, grace + 1, zones)
             )  # fmt: skip
 
-        mine = [a for a in self.plan_rows if a["customer"] == c]
-        return any(kept(a, self.as_of) and kept(a, moment) for a in mine)
+        return any(kept(a, self.as_of) and kept(a, moment) for a in self.own("arrangements", c))
 
     def debt_in_plan(self, debt: Any, zones: list[str]) -> bool:
         if debt["status"] != "in_plan" or not (
@@ -197,9 +190,7 @@ class Orchestration(Places):
         ):
             return False
         grace, over, kept = self.config.orchestration.promise_grace_days, False, False
-        for a in self.plan_rows:
-            if a["debt"] != debt["debt"]:
-                continue
+        for a in self.own("arrangements", debt["debt"], "debt"):
             due, ended = at(a["uncovered_due_us"]), at(a["ended_us"])
             if ended is not None:
                 over |= ended > debt["observed_at"].to_pydatetime()
@@ -217,10 +208,10 @@ class Orchestration(Places):
         e = max(asked, key=lambda x: x.settled)
         if any(x.outcome in TALKED and x.settled > e.settled for x in self.past(c)):
             return False
-        for h in self.holds:
+        for h in self.own("holds", c):
             ends = at(h["ends_us"])
             later = ends is None or ends > e.settled
-            if h["customer"] == c and h["kind"] == "callback_agreed" and later:
+            if h["kind"] == "callback_agreed" and later:
                 return False
         free = {"call_agent", e.channel}
         return self.root(channel) not in free and self.within(moment, e.settled, days + 1, zones)
@@ -263,7 +254,13 @@ class Orchestration(Places):
         return channel == name or (name in v.CHANNELS and self.root(channel) == name)
 
     def first_ones(
-        self, c: int, debt: Any, channel: str, moment: datetime, zones: list[str], rules: list[Any]
+        self,
+        c: int,
+        debt: Any,
+        channel: str,
+        moment: datetime,
+        zones: list[str],
+        rules: tuple[Any, ...],
     ) -> set[str]:
         o, found = self.config.orchestration, set()
         pairs = [("fallback:first", a) for a, b in o.fallback_chains.items()
@@ -275,7 +272,9 @@ class Orchestration(Places):
             usable = [
                 k for k in own
                 if not self.chosen(c, debt, k, rules, zones)[1]
-                and not any(self.held_throughout(h, c, debt, k, zones) for h in self.holds)
+                and not any(
+                    self.held_throughout(h, c, debt, k, zones) for h in self.own("holds", c)
+                )
             ]  # fmt: skip
             if (
                 usable
@@ -337,8 +336,8 @@ class Orchestration(Places):
         ]  # fmt: skip
         fruit = [e.when for e in mine if e.outcome in NOTED]
         fruit += [
-            at(p["paid_us"]) for p in self.payment_rows
-            if p["customer"] == c and not p["reversed"]
+            at(p["paid_us"]) for p in self.own("payments", c)
+            if not p["reversed"]
             and (null(p["kind"]) or p["kind"] in ("voluntary", "direct_debit"))
         ]  # fmt: skip
         last = max(fruit, default=LONG_AGO)

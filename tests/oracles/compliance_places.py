@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,9 @@ from contactopt.compliance.localities import zones_of_jurisdiction
 from contactopt.contracts.vocabulary import CHANNELS
 
 NO_INSTANT = np.iinfo(np.int64).min
+_BY_CUSTOMER = (
+    "debts", "holds", "consents", "promises", "decisions", "notices", "arrangements", "payments",
+)  # fmt: skip
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,13 +28,21 @@ def at(us: int) -> datetime | None:
     return None if us == NO_INSTANT else EPOCH + timedelta(microseconds=int(us))
 
 
-@cache
+@lru_cache(maxsize=200_000)
 def local_date(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def null(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
+
+
+def by(rows: list[dict[str, Any]], key: str) -> dict[int, list[dict[str, Any]]]:
+    """Rows grouped by a key, each group in the order of the rows."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row)
+    return found
 
 
 def inside(code: str, region: str) -> bool:
@@ -61,6 +72,7 @@ class Event:
     debts: set[int] | None  # None: all
     point: int
     letter: bool
+    shared: bool = False
 
 
 @dataclass
@@ -78,24 +90,41 @@ class Places:
         self.end = self.begin + timedelta(hours=24)
         self.guard = timedelta(minutes=self.book.guard_minutes)
         v = self.view
-        self.debts = v.debts.to_dict("records")
         self.points = v.points.to_dict("records")
+        self.point_of = {p["contact_point"]: p for p in self.points}
         self.touches = v.touches.to_dict("records")
+        for i, t in enumerate(self.touches):
+            t["row"] = i
         self.named: dict[int, set[int]] = {}
         for touch, debt in v.touch_debts[["touch", "debt"]].itertuples(index=False):
             self.named.setdefault(touch, set()).add(debt)
-        self.holds = v.holds.to_dict("records")
-        self.consents = v.consents.to_dict("records")
-        self.promises = v.promises.to_dict("records")
-        self.decisions = v.decisions.to_dict("records")
-        self.touch_events = v.touch_events.to_dict("records")
-        self.notices = v.notices.to_dict("records")
-        self.parties = v.parties.to_dict("records")
-        self.arrangements = v.arrangements.to_dict("records")
+        self.debt_of = {d["debt"]: d for d in v.debts.to_dict("records")}
+        self.promised_in = set(v.promises["touch_id"].dropna())
+        rows = {
+            "points": self.points, "touches": self.touches,
+            **{name: getattr(v, name).to_dict("records") for name in _BY_CUSTOMER},
+        }  # fmt: skip
+        self.rows_by = {
+            "customer": {name: by(own, "customer") for name, own in rows.items()},
+            "debt": {
+                "parties": by(v.parties.to_dict("records"), "debt"),
+                "arrangements": by(rows["arrangements"], "debt"),
+            },
+            "touch": {"touch_events": by(v.touch_events.to_dict("records"), "touch")},
+        }
+
+    def own(self, name: str, c: int, key: str = "customer") -> list[dict[str, Any]]:
+        """Rows of a table that belong to one customer (or debt, or touch), in the table's order."""
+        return self.rows_by[key][name].get(c, [])
 
     # ---- words -----------------------------------------------------------------------------
 
     def root(self, channel: str) -> str | None:
+        if ("root", channel) not in self.kept:
+            self.kept["root", channel] = self._root(channel)
+        return self.kept["root", channel]
+
+    def _root(self, channel: str) -> str | None:
         if channel in self.config.channels:
             return self.config.channel_root(channel)
         return channel if channel in CHANNELS else None
@@ -147,11 +176,7 @@ class Places:
         zones = [] if null(declared) else [declared]
         elsewhere: list[str] = []
         for p in sorted(
-            (
-                p
-                for p in self.points
-                if p["customer"] == c and p["valid"] and p["holder"] != "third_party"
-            ),
+            (p for p in self.own("points", c) if p["valid"] and p["holder"] != "third_party"),
             key=lambda p: "" if null(p["time_zone"]) else p["time_zone"],
         ):
             if not null(p["jurisdiction"]):
@@ -179,7 +204,7 @@ class Places:
 
     def rules(
         self, jurisdictions: list[str], locality: str | None, ownership: Any
-    ) -> tuple[list[Any], list[str], bool]:
+    ) -> tuple[tuple[Any, ...], list[str], bool]:
         key = (tuple(jurisdictions), locality, None if null(ownership) else ownership)
         if key not in self.kept:
             self.kept[key] = self._rules(jurisdictions, locality, ownership)
@@ -187,7 +212,7 @@ class Places:
 
     def _rules(
         self, jurisdictions: list[str], locality: str | None, ownership: Any
-    ) -> tuple[list[Any], list[str], bool]:
+    ) -> tuple[tuple[Any, ...], list[str], bool]:
         bare = [j for j in jurisdictions if not any(inside(j, k) for k in self.book.jurisdictions)]
         cautious = bool(bare) and self.book.fallback == "cautious"
         refused = "?" in bare or (bool(bare) and not cautious)
@@ -207,9 +232,14 @@ class Places:
             if r.locality and locality and r.locality != locality:
                 continue
             out.append(r)
-        return out, bare, refused
+        return tuple(out), bare, refused
 
     def slot(self, hour: int | None, zone: str) -> datetime | None:
+        if ("slot", hour, zone) not in self.kept:
+            self.kept["slot", hour, zone] = self._slot(hour, zone)
+        return self.kept["slot", hour, zone]
+
+    def _slot(self, hour: int | None, zone: str) -> datetime | None:
         step = timedelta(minutes=15)
         quarter = int(self.begin.timestamp()) // 900 * 900
         moment = datetime.fromtimestamp(quarter, UTC)
@@ -226,13 +256,31 @@ class Places:
     # ---- hours -----------------------------------------------------------------------------
 
     def open(
-        self, rule: Any, moment: datetime, zones: list[str], bare: list[str], point: Any
-    ) -> bool:
+        self, rule: Any, moment: datetime, zones: list[str], bare: list[str], point: Any,
+        others: list[Any],
+    ) -> bool:  # fmt: skip
+        """Whether a rule of hours or holidays is open; ``others`` speak of the same contact."""
         if not any(rule.effective_on(local_date(moment, z)) for z in zones):
             return True
         asked, place = rule.parameters.get("place"), "home" if point is None else point["place"]
         if asked and not self.same_place(asked, place):
             return True
+        if rule.kind == "holiday" and rule.parameters["policy"] == "as_sunday":
+            hours = [
+                o
+                for o in others
+                if o.kind == "hours"
+                and ("place" not in o.parameters or self.same_place(o.parameters["place"], place))
+            ]
+            return all(
+                self.open_in(rule, moment, z, bare)
+                or all(
+                    self.open_in(o, moment, z, bare, sunday=True)
+                    for o in hours
+                    if o.effective_on(local_date(moment, z))
+                )
+                for z in zones
+            )
         return all(self.open_in(rule, moment, z, bare) for z in zones)
 
     def same_place(self, asked: str, place: Any) -> bool:
@@ -241,14 +289,16 @@ class Places:
             return True
         return (place == "work") == asked.startswith("work")
 
-    def open_in(self, rule: Any, moment: datetime, zone: str, bare: list[str]) -> bool:
+    def open_in(
+        self, rule: Any, moment: datetime, zone: str, bare: list[str], *, sunday: bool = False
+    ) -> bool:
         local = moment.astimezone(ZoneInfo(zone))
         p = rule.parameters
         calendar = p.get("holidays") if rule.kind == "hours" else p
         holiday = bool(calendar) and self.is_holiday(calendar["calendar"], local.date(), bare)
         if rule.kind == "holiday":
             return not holiday
-        day = DAYS[local.weekday()]
+        day = "SUN" if sunday else DAYS[local.weekday()]
         if holiday and calendar["policy"] == "closed":
             return False
         if holiday:

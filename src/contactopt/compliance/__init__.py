@@ -5,6 +5,7 @@ from contactopt.compliance.evaluate import evaluate
 from contactopt.compliance.explaining import CustomerExplanation, explain_customer
 from contactopt.compliance.rule import Rule
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts, shared_contacts_of
 from contactopt.compliance.shared_points import shared_point_rotation
 from contactopt.compliance.vectors import VectorReport, check_vectors, read_vectors
 from contactopt.compliance.verdict import Verdict, explain
@@ -14,6 +15,7 @@ __all__ = [
     "Rule",
     "RuleBook",
     "RulesDiff",
+    "SharedContacts",
     "VectorReport",
     "Verdict",
     "check_vectors",
@@ -23,5 +25,6 @@ __all__ = [
     "explain_customer",
     "law_of",
     "read_vectors",
+    "shared_contacts_of",
     "shared_point_rotation",
 ]

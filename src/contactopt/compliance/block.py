@@ -7,7 +7,7 @@ ground and ownership share a rule set; everything about rules is looked up by ru
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from contactopt.compliance.local_days import ZoneTable, day_edges, zone_table
 from contactopt.compliance.localities import Places, places_of
 from contactopt.compliance.rule import Rule
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts, shared_contacts
 from contactopt.compliance.told import Told
 from contactopt.compliance.view_columns import columns_of
 from contactopt.compliance.words import base_word, mask_of
@@ -50,6 +51,8 @@ class Block:
     told : Told, optional
         One contact described in words (a test vector): its place, channel words and flags take
         the place of what tables would say.
+    shared : SharedContacts, optional
+        Contacts with others at shared points, read from a wider view than this block.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Block:
         config: StrategyConfig,
         actions: ActionSpace,
         told: Told | None = None,
+        shared: SharedContacts | None = None,
     ) -> None:
         self.view, self.book, self.config, self.actions = view, rules, config, actions
         self.told = told
@@ -72,6 +76,7 @@ class Block:
         #: contacts of an earlier plan: points and templates are theirs and no others
         self.planned: Any = None
         self.n = len(view.customer_ids)
+        self._shared = shared
         self.window = SlotWindow(view.as_of_us, config.lead_minutes, actions)
         self.channels = actions.channels
         self.channel_of = actions.channel_index
@@ -186,6 +191,27 @@ class Block:
         return rows
 
     @cached_property
+    def shared(self) -> SharedContacts:
+        """Contacts with others at shared points, and points that are dead by proof elsewhere."""
+        if self.told is not None:
+            return SharedContacts.nothing()
+        return shared_contacts(self.view, self.config, self._shared)
+
+    @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """The shared contacts of this block's customers: with ``customer``, ``contact_point``."""
+        found = self.shared.contacts
+        if len(found):
+            found = found[np.isin(found["customer_id"], self.view.customer_ids)]
+        if len(found) == 0:
+            return _nobody_near()
+        ids, points = self.view.customer_ids, self.view.point_ids
+        return found.assign(
+            customer=np.searchsorted(ids, found["customer_id"].to_numpy(dtype=object)),
+            contact_point=pd.Index(points).get_indexer(pd.Index(found["contact_point_id"])),
+        ).reset_index(drop=True)
+
+    @cached_property
     def rows_by_customer(self) -> tuple[Ints, Ints]:
         """CSR of rows by customer: starts (n + 1,), rows (n_rows,)."""
         order = np.argsort(self.customer, kind="stable")
@@ -255,6 +281,12 @@ class Block:
         source = np.repeat(np.arange(len(zone_set)), count)
         offset = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count)
         return source, flat[starts[zone_set][source] + offset]
+
+
+@cache
+def _nobody_near() -> pd.DataFrame:
+    none = np.empty(0, dtype=np.int64)
+    return SharedContacts.nothing().contacts.assign(customer=none, contact_point=none)
 
 
 def _coded(

@@ -16,6 +16,7 @@ from contactopt.compliance.data_tables import shipped_packs
 from contactopt.compliance.evaluate import evaluate
 from contactopt.compliance.reading import OURS, pack_texts, read_packs
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import shared_contacts_of
 from contactopt.compliance.verdict import Verdict
 from contactopt.config import RulesConfig, StrategyConfig
 from contactopt.errors import RulePackError
@@ -198,10 +199,13 @@ def diff(
     """
     books = tuple(law_of(config.rules, what, as_of) for what in laws)
     names = np.array(config.action_space.action_ids, dtype=object)
+    shared = shared_contacts_of(portfolio, config, as_of)
     parts, n = [], 0
     for block in portfolio.blocks(block_customers):
         view = open_journal(block, config).as_of(as_of)
-        one, two = (evaluate(view, rules=b, config=config, denied=denied) for b in books)
+        one, two = (
+            evaluate(view, rules=b, config=config, denied=denied, shared=shared) for b in books
+        )
         parts.append(_changes(view.customer_ids, names, one, two))
         n += one.allowed.size
         if on_block is not None:

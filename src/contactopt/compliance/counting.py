@@ -177,6 +177,8 @@ def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:
         keep &= events.planned
     if "collector" in rule.parameters["group_by"]:
         keep &= events.ours
+    if "account" in rule.parameters["group_by"]:  # a contact with another is about other debts
+        keep &= ~events.shared
     return keep & (events.medium != -2)
 
 
@@ -192,7 +194,10 @@ def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, 
     """Return the (event, unit) pairs and each row's unit: customer, debt, or creditor."""
     groups = rule.parameters["group_by"]
     if "phone" in groups and "account" not in groups:  # rows may use different phones
-        source, rows = block.rows_of(events.customer[keep])
+        owner = events.customer[keep]
+        if block.told is not None and "person" not in groups:  # one number, whoever is called
+            owner = np.full(len(keep), block.customer[0])
+        source, rows = block.rows_of(owner)
         return Unit(source, rows), np.arange(block.n_rows)
     if "account" not in groups and "creditor" not in groups:
         return Unit(np.arange(len(keep)), events.customer[keep]), block.customer
@@ -278,7 +283,7 @@ def _begun(block: Block, rule: Rule) -> Bools:
     events = Events.of(block, NEVER, bound)
     talk = mask_of(["conversation"], "rule_outcomes")
     keep = (events.outcome == 0) | ((events.outcome & talk) != 0)
-    keep &= bound[events.customer] & (events.medium != -2)
+    keep &= bound[events.customer] & (events.medium != -2) & ~events.shared
     if "collector" in rule.parameters["group_by"]:
         keep &= events.ours
     unit, row_unit = _units(block, rule, events, np.flatnonzero(keep))

@@ -14,6 +14,7 @@ from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.bound import compiled_for
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts
 from contactopt.compliance.verdict import Verdict
 from contactopt.compliance.verdict_loops import (
     best_of,
@@ -26,7 +27,7 @@ from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import DAY_US
 
-__all__ = ["LOOK_AHEAD_DAYS", "evaluate"]
+__all__ = ["ENDED_RULES", "LOOK_AHEAD_DAYS", "evaluate"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -42,6 +43,7 @@ def evaluate(
     config: StrategyConfig,
     actions: ActionSpace | None = None,
     denied: Mapping[str, Collection[str]] | None = None,
+    shared: SharedContacts | None = None,
 ) -> Verdict:
     """Say which actions are lawful for a block of customers, and why the others are not.
 
@@ -58,6 +60,9 @@ def evaluate(
     denied : mapping of rule id to customer ids, optional
         Customers whom a rule of the pack `house` leaves out of this batch, for example
         ``{"house.shared_point": ids}`` from `shared_point_rotation`.
+    shared : SharedContacts, optional
+        From `shared_contacts_of` the whole portfolio, where the view is but a block of it: those
+        who share a phone may lie in other blocks. Default: what the view itself tells.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def evaluate(
     """
     rules.require(view.as_of_us)
     actions = actions or compiled_for(rules, config).actions
-    block = Block(view, rules, config, actions)
+    block = Block(view, rules, config, actions, shared=shared)
     found = Denials(block, denied)
     rows = _Rows.of(block, found)
     best, allowed = rows.best(block, found.allowed)
@@ -181,13 +186,14 @@ def _open_rows(block: Block, found: Denials) -> Bools:
 def _ended_bits(block: Block) -> npt.NDArray[np.uint64]:
     ended = np.zeros(block.n_words, dtype=np.uint64)
     for i in block.of_kind("suppression"):
-        if block.rules[i].parameters["flag"] in _ENDED_FLAGS:
+        if block.rules[i].parameters["flag"] in ENDED_RULES:
             word, bit = block.bit(i)
             ended[word] |= bit
     return ended
 
 
-_ENDED_FLAGS = (
+#: rules of the house (and their flags) that deny debts which are over
+ENDED_RULES = (
     "house.debt_closed",
     "house.debt_settled",
     "house.debt_sold",

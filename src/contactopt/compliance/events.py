@@ -12,7 +12,7 @@ import pandas as pd
 from contactopt.compliance.block import Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.local_days import NO_WEEK, day_edges
-from contactopt.compliance.words import TouchWords, mask_of
+from contactopt.compliance.words import TouchWords, code_words, mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 
 __all__ = ["Events", "LocalDays"]
@@ -45,6 +45,8 @@ class Events:
         Row of the view's touches, -1 for plans.
     flags : uint64 array
         Circumstances as bits of ``contact_flags``; tables of the contract tell none.
+    shared : bool array
+        With another customer, at a point that this one has too.
     """
 
     customer: Ints
@@ -59,10 +61,11 @@ class Events:
     point: Ints
     touch: Ints
     flags: npt.NDArray[np.uint64]
+    shared: Bools
 
     @classmethod
     def of(cls, block: Block, oldest_us: int, customers: Bools | None = None) -> Events:
-        """Collect touches since ``oldest_us`` and every open plan.
+        """Collect touches since ``oldest_us`` and every open plan, also others' at shared points.
 
         Parameters
         ----------
@@ -87,14 +90,13 @@ class Events:
             for word in ("inbound", "outbound")
         )
         code, collectors = of.words("touches", "collector")
-        ours = np.array([*(c == block.config.collector for c in collectors), True])[code[at]]
         none = np.full(p, -1, dtype=np.int64)
-        return cls(
+        own = cls(
             customer=np.append(customer[at], of.ints("decisions", "customer")[plans]),
             time=np.append(started[at], np.where(slot == NO_INSTANT, decided, slot)),
             inbound=~outbound,
             outbound=~inbound,
-            ours=np.append(ours, np.ones(p, dtype=bool)),
+            ours=np.append(_ours(code[at], collectors, block), np.ones(p, dtype=bool)),
             planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
             channel=channel,
             outcome=outcome,
@@ -102,6 +104,45 @@ class Events:
             point=np.append(of.ints("touches", "contact_point")[at], none),
             touch=np.append(at, none),
             flags=np.append(_flags(block.view.touches, at), np.zeros(p, dtype=np.uint64)),
+            shared=np.zeros(k + p, dtype=bool),
+        )
+        near = block.neighbours
+        if len(near):
+            near = near[near["planned"] | (near["started_us"] >= oldest_us)]
+        return own.plus(cls._of_others(block, near)) if len(near) else own
+
+    @classmethod
+    def _of_others(cls, block: Block, near: pd.DataFrame) -> Events:
+        """Return contacts with others at points that customers of the block have too."""
+        code, names = code_words(near["channel"])
+        result, outcomes = code_words(near["outcome"])
+        machine = near["machine_only"].to_numpy(dtype=bool)
+        words = TouchWords.of(names, outcomes, block.config).read(code, result, machine)
+        direction = near["direction"].to_numpy(dtype=object)
+        n = len(near)
+        return cls(
+            customer=near["customer"].to_numpy(dtype=np.int64),
+            time=near["started_us"].to_numpy(dtype=np.int64),
+            inbound=direction != "outbound",
+            outbound=direction != "inbound",
+            ours=_ours(*code_words(near["collector"]), block),
+            planned=near["planned"].to_numpy(dtype=bool),
+            channel=words[0],
+            outcome=words[1],
+            medium=words[2],
+            point=near["contact_point"].to_numpy(dtype=np.int64),
+            touch=np.full(n, -1, dtype=np.int64),
+            flags=np.zeros(n, dtype=np.uint64),
+            shared=np.ones(n, dtype=bool),
+        )
+
+    def plus(self, more: Events) -> Events:
+        """Return these events and more."""
+        return Events(
+            **{
+                name: np.concatenate([getattr(self, name), getattr(more, name)])
+                for name in self.__dataclass_fields__
+            }
         )
 
     def __len__(self) -> int:
@@ -145,6 +186,11 @@ def _flags(touches: pd.DataFrame, at: Ints) -> npt.NDArray[np.uint64]:
         for flags in touches["flags"].iloc[at]
     ]
     return np.array(masks, dtype=np.uint64)
+
+
+def _ours(code: Ints, collectors: list[str], block: Block) -> Bools:
+    """Whether contacts were on our behalf; nobody named: yes."""
+    return np.array([*(c == block.config.collector for c in collectors), True])[code]
 
 
 class LocalDays:

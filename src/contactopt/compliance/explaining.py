@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from contactopt.compliance.counted_windows import days_counted, is_numeric, wind
 from contactopt.compliance.counting import gather
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.denials import Denials
-from contactopt.compliance.evaluate import evaluate
+from contactopt.compliance.evaluate import ENDED_RULES, evaluate
 from contactopt.compliance.events import Events, LocalDays
+from contactopt.compliance.rule_texts import ending_of
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import shared_contacts_of
 from contactopt.compliance.verdict import explain
 from contactopt.config import StrategyConfig
 from contactopt.contracts.scored_batch import NO_INSTANT
@@ -26,6 +28,7 @@ from contactopt.journal.terms import open_journal
 
 __all__ = ["CustomerExplanation", "explain_customer"]
 
+_UNNAMED = {"planned": "a plan", "shared contact point": "a contact with another holder"}
 _COUNTING = ("frequency_cap", "cooldown", "one_channel")
 
 
@@ -43,7 +46,9 @@ class CustomerExplanation:
         Ids of the actions that may be taken.
     blocked : tuple of dict
         Per blocked action: action_id, lawful_from (Timestamp or None), and per rule its card,
-        the contacts it counted (touch_id, started_at, channel, outcome) and the facts it rests on.
+        the contacts it counted (touch_id, started_at, channel, outcome), the facts it rests on,
+        and its own first lawful instant (``lawful_from``: were it the only rule) or what must
+        change before it stops denying (``until``). The action waits for the last of them.
     notes : tuple of str
     rules_version : str
     """
@@ -94,9 +99,13 @@ def _reasons_text(b: dict[str, Any]) -> str:
         lines.append(f"    {rule['id']} ({rule['confidence']}): {rule['summary']}")
         if rule["facts"]:
             lines.append(f"      because of {', '.join(rule['facts'])}")
+        if rule["lawful_from"] is not None:
+            lines.append(f"      by itself lawful from {rule['lawful_from'].isoformat()}")
+        elif rule["until"]:
+            lines.append(f"      until {rule['until']}")
         lines += [
-            f"      counted {e['touch_id'] or 'a plan'}: {e['started_at'].isoformat()} "
-            f"{e['channel']} {e['outcome']}"
+            f"      counted {e['touch_id'] or _UNNAMED[e['channel']]}: "
+            f"{e['started_at'].isoformat()} {e['channel']} {e['outcome']}"
             for e in rule["counted"]
         ]
     when = b["lawful_from"]
@@ -107,7 +116,11 @@ def _reasons_text(b: dict[str, Any]) -> str:
 def _plain(b: dict[str, Any]) -> dict[str, Any]:
     when = b["lawful_from"]
     rules = [
-        {**r, "counted": [{**e, "started_at": e["started_at"].isoformat()} for e in r["counted"]]}
+        {
+            **r,
+            "counted": [{**e, "started_at": e["started_at"].isoformat()} for e in r["counted"]],
+            "lawful_from": None if r["lawful_from"] is None else r["lawful_from"].isoformat(),
+        }
         for r in b["rules"]
     ]
     return {**b, "lawful_from": None if when is None else when.isoformat(), "rules": rules}
@@ -152,13 +165,15 @@ def explain_customer(
     view = open_journal(portfolio.subset([customer_id]), config).as_of(as_of)
     rules = rules or RuleBook.load(config.rules, view.as_of)
     actions = config.action_space
-    verdict = evaluate(view, rules=rules, config=config, denied=denied)
+    shared = shared_contacts_of(portfolio, config, as_of)
+    verdict = evaluate(view, rules=rules, config=config, denied=denied, shared=shared)
     at = list(view.customer_ids).index(customer_id)
-    block = Block(view, rules, config, actions)
+    block = Block(view, rules, config, actions, shared=shared)
     found = Denials(block, denied)
     counted = _Counted(block, found)
     told = _facts(found, at)
     blocked = explain(verdict, rules, at, actions)
+    alone = _Alone(view, rules, config, denied or {}, shared, verdict, at)
     for b in blocked:
         a = actions.action_ids.index(b["action_id"])
         when = b["lawful_from"]
@@ -166,6 +181,8 @@ def explain_customer(
         for card in b["rules"]:
             card["counted"] = counted.of(at, a, card["id"])
             card["facts"] = _behind(card, told)
+            card["lawful_from"] = alone.lawful_from(card["id"], a)
+            card["until"] = ending_of(rules.rule(card["id"]))
     allowed = [n for a, n in enumerate(actions.action_ids) if verdict.allowed[at, a]]
     ground = block.places.grounds[int(block.places.ground[at])]
     zones = block.places.zone_sets[int(block.places.zone_set[at])]
@@ -199,6 +216,39 @@ def _behind(card: dict[str, Any], told: frozenset[str]) -> list[str]:
         return []
     named = table("flags")["flags"].get(card["parameters"]["flag"], [])
     return [f for f in named if f in told] or [f for f in named if f.startswith("point:")]
+
+
+class _Alone:
+    """First lawful instants under each rule alone; rules on ended debts stay in force."""
+
+    def __init__(
+        self, view: Any, rules: RuleBook, config: StrategyConfig, denied: dict[str, Any],
+        shared: Any, verdict: Any, customer: int,
+    ) -> None:  # fmt: skip
+        self.view, self.rules, self.config = view, rules, config
+        self.denied, self.shared, self.customer = denied, shared, customer
+        told = {name for a in range(verdict.allowed.shape[1]) for name in
+                verdict.reasons_of(customer, a)}  # fmt: skip
+        #: debts that are over are left out as in the whole verdict
+        self.ended = set(ENDED_RULES) - told
+        self._kept: dict[str, Any] = {}
+
+    def lawful_from(self, rule_id: str, action: int) -> pd.Timestamp | None:
+        """Return the instant; None where only a change of facts lifts the denial.
+
+        Where several rules leave no contact point between them, none denies alone: None too.
+        """
+        if rule_id not in self._kept:
+            names = self.ended | {rule_id}
+            book = replace(
+                self.rules, rules=tuple(r for r in self.rules.rules if r.id in names), proposed=()
+            )
+            self._kept[rule_id] = evaluate(
+                self.view, rules=book, config=self.config, shared=self.shared,
+                denied={k: v for k, v in self.denied.items() if k == rule_id},
+            ).lawful_from[self.customer]  # fmt: skip
+        instant = int(self._kept[rule_id][action])
+        return None if instant == NO_INSTANT else _stamp(instant)
 
 
 class _Counted:
@@ -235,13 +285,9 @@ class _Counted:
     def _event(self, e: int) -> dict[str, Any]:
         row = int(self.events.touch[e])
         when = _stamp(int(self.events.time[e]))
-        if row < 0:
-            return {
-                "touch_id": None,
-                "started_at": when,
-                "channel": "planned",
-                "outcome": "unknown",
-            }
+        if row < 0:  # of a contact with somebody else nothing is told but that it was
+            what = "shared contact point" if self.events.shared[e] else "planned"
+            return {"touch_id": None, "started_at": when, "channel": what, "outcome": "unknown"}
         touch = self.block.view.touches.iloc[row]
         words = {k: None if pd.isna(touch[k]) else str(touch[k]) for k in ("channel", "outcome")}
         return {"touch_id": str(touch["touch_id"]), "started_at": when, **words}

@@ -211,6 +211,7 @@ _TESTS: dict[str, dict[str, Any]] = {
     },
     "one_channel": {"period": _period, "trigger_outcomes": _more, "group_by": _fewer},
     "consent": {"expiry_days": _at_most, "basis_any": _fewer},
+    "holiday": {"policy": lambda a, b: b == "closed"},
     "suppression": {"grace_days": _at_least},
     "disclosure": {},
 }  # fmt: skip

@@ -250,7 +250,7 @@ _CHECKS = {
     "suppression": _check_suppression,
     "disclosure": _check_disclosure,
     "holiday": lambda p: (
-        _word(p["policy"], ("closed",), "holiday policy")
+        _word(p["policy"], ("closed", "as_sunday"), "holiday policy")
         + ([] if p["calendar"] else ["no holiday calendar"])
     ),
 }

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from contactopt.compliance.block import Block
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.rulebook import RuleBook
+from contactopt.compliance.shared_contacts import SharedContacts
 from contactopt.config import StrategyConfig
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.journal.local_time import SlotWindow
@@ -95,7 +96,12 @@ class Judged:
 
 
 def judge_planned(
-    view: Any, contacts: PlannedContacts, *, rules: RuleBook, config: StrategyConfig
+    view: Any,
+    contacts: PlannedContacts,
+    *,
+    rules: RuleBook,
+    config: StrategyConfig,
+    shared: SharedContacts | None = None,
 ) -> Judged:
     """Judge planned contacts by what is known at ``view.as_of``.
 
@@ -107,6 +113,8 @@ def judge_planned(
         Whose slots are not over at ``view.as_of``.
     rules : RuleBook
     config : StrategyConfig
+    shared : SharedContacts, optional
+        As in `evaluate`.
 
     Returns
     -------
@@ -118,7 +126,7 @@ def judge_planned(
         If the rules are of another day.
     """
     rules.require(view.as_of_us)
-    now = _Pass(view, contacts, rules, config)
+    now = _Pass(view, contacts, rules, config, shared)
     bits = now.bits(
         lambda start: np.maximum(start, np.where(start == NO_INSTANT, start, view.as_of_us))
     )
@@ -144,10 +152,15 @@ class _Pass:
     """Evaluations of one block under one plan."""
 
     def __init__(
-        self, view: Any, contacts: PlannedContacts, rules: RuleBook, config: StrategyConfig
+        self,
+        view: Any,
+        contacts: PlannedContacts,
+        rules: RuleBook,
+        config: StrategyConfig,
+        shared: SharedContacts | None = None,
     ) -> None:
         self.contacts = contacts
-        block = Block(view, rules, config, config.action_space)
+        block = Block(view, rules, config, config.action_space, shared=shared)
         block.window = SlotWindow(contacts.decided_us, config.lead_minutes, block.actions)
         block.planned = contacts
         self.block = block

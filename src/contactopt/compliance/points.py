@@ -120,8 +120,12 @@ def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) ->
     if "valid_to_us" in block.view.points:  # a point must last through the window
         ends = of.ints("points", "valid_to_us")
         valid = valid & ((ends < 0) | (ends >= block.window.end_us))
+    dead = of.bools("points", "dead")
+    if block.shared.dead:
+        ids = block.view.points["contact_point_id"]
+        dead = dead | ids.isin(block.shared.dead).to_numpy(dtype=bool)
     said = {
-        "point:dead": np.append(of.bools("points", "dead"), False)[point],
+        "point:dead": np.append(dead, False)[point],
         "point:invalid": ~np.append(valid, True)[point],
         "point:third_party": block.point_is("holder", ("third_party",), point),
         "point:unknown_holder": block.point_is("holder", ("unknown",), point),

@@ -9,7 +9,7 @@ from contactopt.compliance.evaluate import LOOK_AHEAD_DAYS
 from contactopt.compliance.rule import Rule
 from contactopt.compliance.rulebook import RuleBook
 
-__all__ = ["rule_texts"]
+__all__ = ["ending_of", "rule_texts"]
 
 
 def rule_texts(rules: RuleBook) -> dict[str, Any]:
@@ -27,7 +27,10 @@ def rule_texts(rules: RuleBook) -> dict[str, Any]:
         ``searched_days``: how far beyond the last known release an open hour was looked for;
         ``rules``: by id ``kind``, ``summary``, ``citation`` and ``ends`` (what must change before
         the denial is lifted; None where it ends by itself, at an instant), ``confidence`` (where
-        the rule was seen) and ``unchecked`` (why no machine tests it; None where one does).
+        the rule was seen), ``source_url`` (None for our own) and ``unchecked`` (why no machine
+        tests it; None where one does);
+        ``calendars``: versions of the packages that say which days are holidays and when clocks
+        change. A changed calendar changes ``rules.version`` as well.
 
     Examples
     --------
@@ -40,13 +43,15 @@ def rule_texts(rules: RuleBook) -> dict[str, Any]:
     unchecked = dict(rules.unchecked)
     return {
         "searched_days": LOOK_AHEAD_DAYS,
+        "calendars": rules.calendar_versions,
         "rules": {
             r.id: {
                 "kind": r.kind,
                 "summary": r.summary or r.note,
                 "citation": r.citation,
-                "ends": _ends(r),
+                "ends": ending_of(r),
                 "confidence": r.confidence,
+                "source_url": r.source_url,
                 "unchecked": unchecked.get(r.id),
             }
             for r in rules.rules
@@ -54,7 +59,8 @@ def rule_texts(rules: RuleBook) -> dict[str, Any]:
     }
 
 
-def _ends(rule: Rule) -> str | None:
+def ending_of(rule: Rule) -> str | None:
+    """Return what must change before a denial is lifted; None where it ends at an instant."""
     endings = table("endings")
     if rule.kind != "suppression":
         return endings["kinds"].get(rule.kind, endings["facts"]["*"])

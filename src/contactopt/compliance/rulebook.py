@@ -213,6 +213,11 @@ class RuleBook:
         """Return a rule by id (of several texts the latest); `KeyError` where none is loaded."""
         return self._by_id[rule_id]
 
+    @property
+    def calendar_versions(self) -> dict[str, str]:
+        """Versions of the packages of holidays and of time zones that are part of ``version``."""
+        return _calendars()
+
     @cached_property
     def _by_id(self) -> dict[str, Rule]:
         return {r.id: r for r in self.rules}
@@ -222,6 +227,25 @@ class RuleBook:
         """Rules of the loaded packs that no machine tests: (id, why), sorted by id."""
         found = [(r.id, why) for r in self.rules if (why := _why_unchecked(r))]
         return tuple(sorted(found))
+
+    def unchecked_in(self, jurisdictions: Iterable[str | None]) -> tuple[tuple[str, str], ...]:
+        """Return those of `unchecked` that bind somebody in some jurisdictions.
+
+        Parameters
+        ----------
+        jurisdictions : iterable of str or None
+            Where the customers of a portfolio may be; the rules of the house bind everywhere,
+            those of the pack `cautious` where no other pack speaks.
+        """
+        places = {j for j in jurisdictions if isinstance(j, str)}
+        bare = any(not self.covers(j) for j in places)
+        bound = {
+            r.id
+            for r in self.rules
+            if (bare if r.pack == "cautious" else any(within(j, r.jurisdiction) for j in places))
+            or (r.jurisdiction == "*" and r.pack != "cautious")
+        }
+        return tuple((rule_id, why) for rule_id, why in self.unchecked if rule_id in bound)
 
     @property
     def duties(self) -> tuple[str, ...]:
@@ -240,6 +264,8 @@ class RuleBook:
             )
             if pack.get("note"):
                 lines.append(f"    {pack['note']}")
+        known = ", ".join(f"{name} {version}" for name, version in self.calendar_versions.items())
+        lines.append(f"  calendars: {known}")
         if self.excluded:
             lines.append(
                 f"  left out by min_confidence ({len(self.excluded)}): {', '.join(self.excluded)}"
@@ -324,8 +350,12 @@ def _version(texts: dict[str, str], config: RulesConfig) -> str:
     parts: dict[str, Any] = {"packs": texts, "settings": config.model_dump(mode="json")}
     parts["settings"].pop("packs", None)
     parts["tables"] = {n: table_text(n) for n in ("words", "flags", "kinds", "zones")}
-    parts["calendars"] = {n: _installed(n) for n in ("holidays", "tzdata")}
+    parts["calendars"] = _calendars()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _calendars() -> dict[str, str]:
+    return {name: _installed(name) for name in ("holidays", "tzdata")}
 
 
 def _installed(name: str) -> str:

@@ -80,8 +80,9 @@ class Clock:
     # ---- one rule, many instants -----------------------------------------------------------------
 
     def state(
-        self, rule: Rule, zones: tuple[str, ...], places: tuple[str, ...], us: Ints, tag: Any
-    ) -> tuple[Bools, Ints]:
+        self, rule: Rule, zones: tuple[str, ...], places: tuple[str, ...], us: Ints, tag: Any,
+        hours: tuple[Rule, ...] = (),
+    ) -> tuple[Bools, Ints]:  # fmt: skip
         """Return whether each instant is open under a rule in all zones, and when that ends.
 
         Parameters
@@ -94,25 +95,45 @@ class Clock:
         us : int64 array, shape (k,)
         tag : hashable
             Names the array of instants, for the cache.
+        hours : tuple of Rule
+            Hours rules of the same contact: those that a holiday `as_sunday` reads on Sunday.
         """
         is_open = np.full(len(us), bool(zones))
         close = np.full(len(us), INDEFINITE)
         for zone in zones:
-            key = (rule.id, places, zone, tag)
+            key = (rule, hours, places, zone, tag)  # an id may have several texts
             if key not in self._kept:
-                self._kept[key] = self._in_zone(rule, zone, places, us)
+                self._kept[key] = (
+                    self._sunday_in_zone(rule, zone, places, us, hours)
+                    if rule.kind == "holiday" and rule.parameters["policy"] == "as_sunday"
+                    else self._in_zone(rule, zone, places, us)
+                )
             here, until = self._kept[key]
             is_open &= here
             close = np.minimum(close, until)
         return is_open, close
 
+    def _sunday_in_zone(
+        self, rule: Rule, zone: str, places: tuple[str, ...], us: Ints, hours: tuple[Rule, ...]
+    ) -> tuple[Bools, Ints]:
+        """On its holidays the contact's hours rules hold as on a Sunday; other days are open."""
+        day = local_us(us, zone) // DAY_US
+        holiday = self._holidays(rule.parameters["calendar"], places, day)
+        open_, close = np.ones(len(us), dtype=bool), instant_of((day + 1) * DAY_US, zone)
+        for other in hours:
+            law = in_force(other, (zone,), us)
+            here, until = self._in_zone(other, zone, places, us, sunday=True)
+            open_ &= here | ~law
+            close = np.where(holiday & law, np.minimum(close, until), close)
+        return open_ | ~holiday, close
+
     def _in_zone(
-        self, rule: Rule, zone: str, places: tuple[str, ...], us: Ints
+        self, rule: Rule, zone: str, places: tuple[str, ...], us: Ints, *, sunday: bool = False
     ) -> tuple[Bools, Ints]:
         wall = local_us(us, zone)
         day = wall // DAY_US
         minute = (wall - day * DAY_US) // MINUTE_US
-        weekday = (day + _THURSDAY) % 7
+        weekday = np.full(len(day), 6) if sunday else (day + _THURSDAY) % 7
         p = rule.parameters
         calendar = p.get("holidays") if rule.kind == "hours" else p
         holiday = self._holidays((calendar or {}).get("calendar"), places, day)
@@ -170,8 +191,11 @@ class Clock:
         places = self.block.rule_sets[rule_set[key]].uncovered
         close = np.full(len(us), INDEFINITE)
         denied = []
-        for i in self.hours_rules(int(rule_set[key]), channel):
-            is_open, until = self.state(self.block.rules[i], zones, places, us, tag)
+        own = self.hours_rules(int(rule_set[key]), channel)
+        hours = tuple(r for r in (self.block.rules[i] for i in own) if r.kind == "hours")
+        for i in own:
+            sunday = hours if self.block.rules[i].kind == "holiday" else ()
+            is_open, until = self.state(self.block.rules[i], zones, places, us, tag, sunday)
             free = ~in_force(self.block.rules[i], zones, us)
             is_open, until = is_open | free, np.where(free, INDEFINITE, until)
             denied.append((i, ~is_open))

@@ -94,6 +94,7 @@ def point_frame(log: PointLog, at_us: int) -> pd.DataFrame:
             "holder": words(log.frame, "holder", v.HOLDERS)[codes],
             "address_key": text_of("address_key"),
             "valid": log.index.until[where] > at_us,
+            "valid_from_us": log.index.time[where],
             "valid_to_us": np.where(
                 log.index.until[where] == NEVER, NO_INSTANT, log.index.until[where]
             ),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance import RuleBook
+from contactopt.compliance import RuleBook, shared_contacts_of
 from contactopt.compliance.planned import PlannedContacts, judge_planned
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
@@ -272,6 +272,7 @@ class _Dispatch:
         reasons: npt.NDArray[np.object_],
     ) -> None:  # fmt: skip
         """Write the reasons of live rows."""
+        self.shared = shared_contacts_of(_Others(portfolio, self.mine), self.config, self.now)
         row = np.full(portfolio.n_customers, -1, dtype=np.int64)
         row[Ids(portfolio.customer_ids).codes(self.rows["customer_id"].iloc[live])] = live
         tasks = self._tasks(portfolio, row, size)
@@ -305,7 +306,9 @@ class _Dispatch:
         view = open_journal(_Tables(tables), self.config).as_of(self.now)
         own = np.flatnonzero(at >= 0)
         contacts = self._contacts(at[own], own, view, decided)
-        judged = judge_planned(view, contacts, rules=self.rules, config=self.config)
+        judged = judge_planned(
+            view, contacts, rules=self.rules, config=self.config, shared=self.shared
+        )
         return at[own], judged.reasons
 
     def _contacts(self, at: Ints, customer: Ints, view: Any, decided: int) -> PlannedContacts:
@@ -331,6 +334,21 @@ class _Dispatch:
 @dataclass(frozen=True)
 class _Tables:
     tables: Mapping[str, pd.DataFrame]
+
+
+class _Others:
+    """A portfolio whose log does not have the plan's own decisions."""
+
+    def __init__(self, portfolio: Portfolio, mine: Ids) -> None:
+        self._portfolio, self._mine = portfolio, mine
+        self.customer_ids = portfolio.customer_ids
+        self.tables = {
+            **portfolio.tables,
+            "decisions": _without(portfolio.tables["decisions"], mine),
+        }
+
+    def subset(self, customer_ids: Any) -> _Others:
+        return _Others(self._portfolio.subset(customer_ids), self._mine)
 
 
 def _without(decisions: pd.DataFrame, mine: Ids) -> pd.DataFrame:

@@ -208,6 +208,12 @@ def _until(reasons: str, has_instant: bool, facts: BatchFacts) -> str:
         return "; ".join(own)
     known = [facts.rules[name] for name in names if name in facts.rules]
     ends = list(dict.fromkeys(rule["ends"] for rule in known if rule["ends"]))
+    if ends and len(known) == len(names) > 1:  # each reason has an end of its own
+        told = {
+            name: f"until {rule['ends']}" if rule["ends"] else "ends by itself, at an instant"
+            for name, rule in zip(names, known, strict=True)
+        }
+        return "; ".join(f"{name} {text}" for name, text in told.items())
     if ends:
         return "until " + "; and until ".join(ends)
     if len(known) < len(names):

@@ -229,7 +229,8 @@ def _rule_words(rule: dict[str, Any], why: Why) -> str:
         return "the log holds no text" + (
             " (written by an earlier version)" if why.facts.format == 1 else " for it"
         )
-    return rule["summary"] + (f" [{rule['citation']}]" if rule["citation"] else "")
+    source = "; ".join(text for text in (rule["citation"], rule.get("source_url")) if text)
+    return rule["summary"] + (f" [{source}]" if source else "")
 
 
 # ---- small words ---------------------------------------------------------------------------------

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from contactopt.compliance import RuleBook, evaluate, shared_point_rotation
+from contactopt.compliance import (
+    RuleBook,
+    SharedContacts,
+    evaluate,
+    shared_contacts_of,
+    shared_point_rotation,
+)
 from contactopt.compliance.rule_texts import rule_texts
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch
@@ -52,17 +58,19 @@ def score_portfolio(
         The same for every block size.
     """
     resting = shared_point_rotation(portfolio, as_of, random_state)["customer_id"]
+    shared = shared_contacts_of(portfolio, config, as_of)
     labels = StageSegments.from_state(None) if segments is None else segments
     stack, notes = BatchStack(portfolio.n_customers), set[str]()
     with returning_memory():
         for block in portfolio.blocks(block_customers):
             # in a function of its own, so that nothing of a block outlives it
-            scored, said = _scored(block, models, rules, config, as_of, resting, labels)
+            scored, said = _scored(block, models, rules, config, as_of, resting, labels, shared)
             stack.add(scored)
             notes.update(said)
             del scored
             release_memory()
             on_block(f"{block.n_customers} customers")
+    places = _places_of(portfolio)
     meta = {
         "portfolio_hash": portfolio.content_hash,
         "policy_version": policy_version,
@@ -70,7 +78,7 @@ def score_portfolio(
         "strategy": config.to_mapping(),
         "rules_version": rules.version,
         "rules_notes": tuple(sorted(notes)),
-        "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked),
+        "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked_in(places)),
         "rules": rule_texts(rules),
     }
     return replace(stack.batch(), meta=meta)
@@ -84,6 +92,7 @@ def score_customer(
     config: StrategyConfig,
     as_of: pd.Timestamp,
     rests: bool,
+    shared: SharedContacts | None = None,
     policy_version: str,
     segments: StageSegments | None = None,
 ) -> ScoredBatch:
@@ -93,18 +102,26 @@ def score_customer(
     ----------
     rests : bool
         Whether the rotation of shared contact points leaves the customer out of this batch.
+    shared : SharedContacts, optional
+        Contacts with others at the customer's points, from `shared_contacts_of`.
     """
     resting = pd.Series(one.customer_ids if rests else [], dtype="str")
     labels = StageSegments.from_state(None) if segments is None else segments
-    scored, notes = _scored(one, models, rules, config, as_of, resting, labels)
+    scored, notes = _scored(one, models, rules, config, as_of, resting, labels, shared)
     meta = {
         "policy_version": policy_version,
         "rules_version": rules.version,
         "rules_notes": tuple(sorted(notes)),
-        "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked),
+        "rules_not_checked": tuple(rule_id for rule_id, _ in rules.unchecked_in(_places_of(one))),
         "rules": rule_texts(rules),
     }
     return replace(scored, meta=meta)
+
+
+def _places_of(portfolio: Portfolio) -> set[object]:
+    """Return the jurisdictions in which customers of a portfolio may be."""
+    tables = (portfolio.tables["customers"], portfolio.tables["contact_points"])
+    return {place for t in tables if "jurisdiction" in t for place in t["jurisdiction"].unique()}
 
 
 def _scored(
@@ -115,6 +132,7 @@ def _scored(
     as_of: pd.Timestamp,
     resting: pd.Series,
     labels: StageSegments,
+    shared: SharedContacts | None,
 ) -> tuple[ScoredBatch, tuple[str, ...]]:
     view = open_journal(block, config).as_of(as_of)
     verdict = evaluate(
@@ -123,6 +141,7 @@ def _scored(
         config=config,
         actions=config.action_space,
         denied={SHARED_POINT: resting},
+        shared=shared,
     )
     features = models.features.transform(view.journal, as_of=as_of)
     scored = score_block(view, features, models, verdict, config)

@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance import RuleBook, shared_point_rotation
+from contactopt.compliance import (
+    RuleBook,
+    shared_contacts_of,
+    shared_point_rotation,
+)
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch
 from contactopt.contracts.one_customer import customer_after
@@ -34,27 +40,51 @@ def score_after_event(
 ) -> ScoredBatch:
     """Score the customer whom new rows concern; see `ContactStrategy.on_event`."""
     one = customer_after(portfolio, events, customer_id=customer_id, extra_channels=config.channels)
+    others = _neighbours(portfolio, one)
     return score_customer(
         one,
         models=models,
         rules=rules,
         config=config,
         as_of=as_of,
-        rests=_rests(portfolio, one, as_of, random_state),
+        rests=len(others) > 0 and _rests(portfolio, one, as_of, random_state),
+        shared=shared_contacts_of(_Together(portfolio.subset(others), one), config, as_of)
+        if len(others)
+        else None,
         policy_version=policy_version,
         segments=segments,
     )
 
 
-def _rests(portfolio: Portfolio, one: Portfolio, as_of: pd.Timestamp, random_state: int) -> bool:
-    """Return whether the rotation leaves the customer out, their new contact points included.
+def _neighbours(portfolio: Portfolio, one: Portfolio) -> npt.NDArray[np.object_]:
+    """Return the other customers who have an address of the customer, new points included."""
+    points, mine = portfolio.tables["contact_points"], one.tables["contact_points"]
+    there = points.loc[points["address_key"].isin(mine["address_key"].dropna()), "customer_id"]
+    return there[there != one.customer_ids[0]].unique().astype(object)
 
-    The rotation of everybody is worked out only for a customer who shares an address.
+
+def _rests(portfolio: Portfolio, one: Portfolio, as_of: pd.Timestamp, random_state: int) -> bool:
+    """Return whether the rotation leaves out a customer who shares an address.
+
+    Groups are connected through all addresses, so that everybody's points are looked at.
     """
     points, mine = portfolio.tables["contact_points"], one.tables["contact_points"]
     others = points[points["customer_id"] != one.customer_ids[0]]
-    if not others["address_key"].isin(mine["address_key"].dropna()).any():
-        return False
     both = SimpleNamespace(tables={"contact_points": pd.concat([others, mine], ignore_index=True)})
     resting = shared_point_rotation(both, as_of, random_state)["customer_id"]
     return one.customer_ids[0] in set(resting)
+
+
+class _Together:
+    """Neighbours as they stand, and the customer with the new rows."""
+
+    def __init__(self, others: Portfolio, one: Portfolio) -> None:
+        self.customer_ids = np.append(others.customer_ids, one.customer_ids)
+        self.tables = {
+            name: pd.concat([frame, one.tables[name]], ignore_index=True)
+            for name, frame in others.tables.items()
+        }
+
+    def subset(self, customer_ids: object) -> _Together:
+        """Return all of them: whoever is here shares an address."""
+        return self

@@ -29,22 +29,27 @@ _BOT, _AGENT = v.CHANNELS.index("call_bot"), v.CHANNELS.index("call_agent")
 
 
 def daily_attempts(block: Block, index: FactIndex, history: History) -> Facts:
-    """One outbound attempt per local day; an agent may follow a bot that failed."""
+    """One outbound attempt per local day; an agent may follow a bot that failed.
+
+    Attempts at a shared point count for each of its holders, without that exception.
+    """
     turns = block.config.orchestration
     if not turns.one_attempt_per_day:
         return fact_arrays(0)
     at = np.flatnonzero(history.attempt & (history.time > block.long_past(1)))
-    start, _ = day_begins(block, history.customer[at], history.time[at], 0)
-    _, end = day_begins(block, history.customer[at], history.time[at], 1)
-    near = (end > block.window.begin_us) & (start < block.window.end_us)
-    at, start, end = at[near], start[near], end[near]
-    channels = np.full(len(at), ALL)
+    shared = block.neighbours  # the phone rang for somebody else who has it, too
+    customer = np.append(history.customer[at], shared["customer"]).astype(np.int64)
+    when = np.append(history.time[at], shared["started_us"]).astype(np.int64)
+    channels = np.full(len(customer), ALL)
     if turns.agent_after_failed_bot:
-        spared = (history.channel[at] == _BOT) & history.failed[at]
-        channels = np.where(spared, ALL ^ root_mask(block, _AGENT), channels)
+        spared = np.flatnonzero((history.channel[at] == _BOT) & history.failed[at])
+        channels[spared] = ALL ^ root_mask(block, _AGENT)
+    start, _ = day_begins(block, customer, when, 0)
+    _, end = day_begins(block, customer, when, 1)
+    near = (end > block.window.begin_us) & (start < block.window.end_us)
     return fact_arrays(
-        len(at), customer=history.customer[at], name=index.of("attempt:today"), channels=channels,
-        start=start, end=end,
+        int(near.sum()), customer=customer[near], name=index.of("attempt:today"),
+        channels=channels[near], start=start[near], end=end[near],
     )  # fmt: skip
 
 
