@@ -77,7 +77,6 @@ def test_folds_equal_plain_loops(rows, asked):
             ages = [age for age, q, _ in mine if q == b]
             assert last[k, b] == ((day - min(ages)) * DAY_US if ages else NO_INSTANT)
             assert np.isclose(decayed[k, b], sum(0.5 ** (a / 5.0) for a in ages))
-        assert np.isclose(decayed[k, 3], decayed[k, :3].sum())
         for p in range(3):
             assert periods[k, p] == sum(x for age, _, x in mine if age // 7 == p)
         if mine:

@@ -235,22 +235,6 @@ class ExplorationConfig(Section):
     tau_learn: Annotated[float, Field(gt=0, le=1)] = 0.005
 
 
-class BoostingConfig(Section):
-    """LightGBM's settings of one model; null leaves the model's own default."""
-
-    max_rounds: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = None
-    num_leaves: Annotated[int, Field(ge=2, le=1024)] | None = None
-    min_child_samples: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    feature_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    lambda_l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-
-    @property
-    def given(self) -> dict[str, int | float]:
-        """The settings that are not left at their default."""
-        return {name: value for name, value in self if value is not None}
-
-
 class ModelsConfig(Section):
     """How models are fitted."""
 
@@ -259,13 +243,10 @@ class ModelsConfig(Section):
     #: days between the instants at which training rows are cut
     training_step_days: int = Field(default=7, ge=1, le=90)
     n_folds: int = Field(default=3, ge=2, le=10)
-    #: what `contactopt tune` found for the trees of single models
-    payment: BoostingConfig = BoostingConfig()
-    amount: BoostingConfig = BoostingConfig()
 
 
 class SegmentsConfig(Section):
-    """How customers are grouped: by stage of the arrears and size of the balance, by behaviour."""
+    """How customers are grouped by the stage of their arrears and the size of their balance."""
 
     #: last day past due of early, middle and late arrears
     stage_days: tuple[Annotated[int, Field(gt=0)], ...] = Field(
@@ -277,11 +258,6 @@ class SegmentsConfig(Section):
     balance_limits: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
         default=(), max_length=4
     )
-    #: whether a fit also groups customers by what they owe and did
-    behaviour: bool = True
-    #: most groups by behaviour, and the share of customers that the smallest must hold
-    max_behaviours: int = Field(default=8, ge=1, le=20)
-    min_behaviour_share: float = Field(default=0.03, ge=0, lt=0.5)
 
     @field_validator("stage_days", "balance_limits")
     @classmethod

@@ -4,15 +4,6 @@ from contactopt.journal.event_index import EventIndex
 from contactopt.journal.journal import Journal
 from contactopt.journal.labels import payment_labels
 from contactopt.journal.local_time import SlotWindow
-from contactopt.journal.roll import ROLL_BUCKETS, roll_labels
 from contactopt.journal.view import JournalView
 
-__all__ = [
-    "ROLL_BUCKETS",
-    "EventIndex",
-    "Journal",
-    "JournalView",
-    "SlotWindow",
-    "payment_labels",
-    "roll_labels",
-]
+__all__ = ["EventIndex", "Journal", "JournalView", "SlotWindow", "payment_labels"]

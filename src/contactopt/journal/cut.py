@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import compute
 
 __all__ = ["cut_tables"]
 
@@ -107,15 +105,6 @@ def _known(frame: pd.DataFrame, event: str, delay: pd.Timedelta) -> pd.Series:
     return late.where(recorded.isna(), at.where(at >= recorded, recorded)).where(at.notna())
 
 
-def _among(ids: pd.Series, others: pd.Series) -> pd.Series:
-    """Return whether each id is one of the others; as Arrow text, where pandas would loop."""
-    given, wanted = (pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
-                     for column in (ids, others.dropna()))  # fmt: skip
-    options = compute.SetLookupOptions(wanted, skip_nulls=True)
-    found = compute.call_function("is_in", [given], options)
-    return pd.Series(found.to_numpy(zero_copy_only=False), index=ids.index)
-
-
 def _cut_outcomes(
     out: dict[str, pd.DataFrame],
     tables: Mapping[str, pd.DataFrame],
@@ -144,7 +133,7 @@ def _cut_outcomes(
             touches[column] = touches[column].mask(touches[column] > now)
     for child in ("touch_events", "touch_debts"):
         if child in out and len(out[child]):
-            out[child] = out[child][_among(out[child]["touch_id"], touches["touch_id"])]
+            out[child] = out[child][out[child]["touch_id"].isin(touches["touch_id"])]
 
 
 def _keep_named_points(out: dict[str, pd.DataFrame], tables: Mapping[str, pd.DataFrame]) -> None:
@@ -157,8 +146,8 @@ def _keep_named_points(out: dict[str, pd.DataFrame], tables: Mapping[str, pd.Dat
     for name in ("touches", "consents", "holds"):
         frame = out.get(name)
         if frame is not None and "contact_point_id" in frame:
-            named |= _among(points["contact_point_id"], frame["contact_point_id"])
-    more = points[named & ~_among(points["contact_point_id"], kept["contact_point_id"])].copy()
+            named |= points["contact_point_id"].isin(frame["contact_point_id"].dropna())
+    more = points[named & ~points["contact_point_id"].isin(kept["contact_point_id"])].copy()
     if len(more) and "valid_to" in more:
         more["valid_to"] = more["valid_to"].mask(more["valid_to"].notna())
     out["contact_points"] = pd.concat([kept, more]) if len(more) else kept
@@ -172,7 +161,7 @@ def _cut_debts(out: dict[str, pd.DataFrame], now: pd.Timestamp, delay: pd.Timede
     told = _known(debts, "opened_at", delay) <= now
     for name, frame in out.items():
         if name != "debts" and "debt_id" in frame and len(frame):
-            told |= _among(debts["debt_id"], frame["debt_id"])
+            told |= debts["debt_id"].isin(frame["debt_id"].dropna())
     late = ~(_known(debts, "opened_at", delay) <= now)
     debts = debts.copy()
     for column in _DEBT_DATES:

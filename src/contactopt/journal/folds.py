@@ -130,17 +130,10 @@ def _last_times(starts, known, until, time, bucket, n_buckets, owners, instants)
     out = np.full((len(owners), n_buckets), _ABSENT, np.int64)
     for i in range(len(owners)):
         low = starts[owners[i]]
-        j = known_end(known, low, starts[owners[i] + 1], instants[i]) - 1
-        oldest = _ABSENT  # the earliest of the buckets' latest times so far
-        # an event is known no earlier than it happens: the rest cannot be later than these
-        while j >= low and known[j] > oldest:
-            b = bucket[j]
-            if b >= 0 and until[j] > instants[i] and time[j] > out[i, b]:
-                out[i, b] = time[j]
-                oldest = out[i, 0]
-                for k in range(1, n_buckets):
-                    oldest = min(oldest, out[i, k])
-            j -= 1
+        end = known_end(known, low, starts[owners[i] + 1], instants[i])
+        for j in range(low, end):
+            if bucket[j] >= 0 and until[j] > instants[i]:
+                out[i, bucket[j]] = max(out[i, bucket[j]], time[j])
     return out
 
 
@@ -152,10 +145,7 @@ def decayed_sums(
     owners: Ints,
     instants: Ints,
 ) -> Floats:
-    """Return, per pair and bucket, the number of events, each halved per half-life of its age.
-
-    Shape (n_pairs, n_buckets + 1): the last column is the total of all buckets.
-    """
+    """Return, per pair and bucket, the number of events, each halved per half-life of its age."""
     return _decayed_sums(
         index.starts, index.known, index.until, index.time, np.asarray(bucket, dtype=np.int64),
         n_buckets, np.log(2.0) / half_life_us, owners, instants,
@@ -164,15 +154,13 @@ def decayed_sums(
 
 @njit(cache=True)
 def _decayed_sums(starts, known, until, time, bucket, n_buckets, rate, owners, instants):
-    out = np.zeros((len(owners), n_buckets + 1))
+    out = np.zeros((len(owners), n_buckets))
     for i in range(len(owners)):
         t = instants[i]
         low = starts[owners[i]]
         for j in range(known_end(known, low, starts[owners[i] + 1], t) - 1, low - 1, -1):
             if bucket[j] >= 0 and until[j] > t:
-                weight = np.exp(-rate * (t - time[j]))
-                out[i, bucket[j]] += weight
-                out[i, n_buckets] += weight
+                out[i, bucket[j]] += np.exp(-rate * (t - time[j]))
     return out
 
 

@@ -62,7 +62,7 @@ def score_block(
     p_wait = models.effect.predict_wait(models.payment.predict_proba(features)[:, 1])
     amount = _bounded_amount(models.amount.predict(features), view)
     reach = _reach(view, features, models, verdict, actions)
-    effect = models.effect.gain(p_wait, actions, features=features, reach=reach.probability)
+    effect = models.effect.predict(p_wait, actions)
     pressure = recent_touches(view)
     harm = _harm(models, pressure, actions, config)
     cost = _unit_costs(config, actions)
@@ -153,7 +153,6 @@ def _reach(
         history=attempt_history(view),
         touches_7d=recent_touches(view),
         point_quality=used,
-        has_point=verdict.allowed | (verdict.contact_point >= 0),
     )
 
 
