@@ -74,7 +74,7 @@ def planned(portfolio: Portfolio, config: StrategyConfig) -> pd.DataFrame:
         lot = verdict.allowed[who] * rng.random((len(who), len(arms)))
         at = (who, lot.argmax(axis=1))
         debt, point = verdict.debt[at], verdict.contact_point[at]
-        points = np.append(view.points["contact_point_id"].to_numpy(dtype=object), None)
+        points = np.array([*view.points["contact_point_id"], None], dtype=object)
         parts.append(
             arms.iloc[at[1]].assign(
                 decision_id="N" + pd.Series(view.customer_ids[who], dtype="str").to_numpy(),

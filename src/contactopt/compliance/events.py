@@ -153,7 +153,7 @@ class Events:
         return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
 
 
-def _words_of(block: Block, touches: Ints, plans: Ints) -> tuple[Any, Any, Ints]:
+def _words_of(block: Block, touches: Ints, plans: Ints) -> tuple[Any, Any, Any]:
     """Channel bits, outcome bits and medium of some touches, then of some open plans."""
     of = block.columns
     code, channels = of.words("touches", "channel")

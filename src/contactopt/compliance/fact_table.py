@@ -146,7 +146,8 @@ def fact_arrays(size: int, **columns: Any) -> Facts:
 
 @cache
 def _no_facts() -> Facts:
-    return Facts(**{k: np.empty(0, dtype=kind) for k, kind in _KINDS.items()})
+    arrays: dict[str, Any] = {k: np.empty(0, dtype=kind) for k, kind in _KINDS.items()}
+    return Facts(**arrays)
 
 
 def joined(parts: Sequence[Facts]) -> Facts:

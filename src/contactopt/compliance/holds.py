@@ -25,7 +25,7 @@ MINUTE_US = 60_000_000
 
 
 #: facts of holds while they are made: one array per field of `Facts`
-_Held = dict[str, npt.NDArray[Any]]
+_Held = dict[str, Any]
 
 
 def facts_of_holds(block: Block, index: FactIndex) -> tuple[Facts, list[dict[str, Any]]]:
@@ -52,7 +52,7 @@ def facts_of_holds(block: Block, index: FactIndex) -> tuple[Facts, list[dict[str
         end=end[live],
         point=of.ints("holds", "contact_point")[live],
     )
-    held = {k: np.array(v) for k, v in plain.__dict__.items() if k != "windows"}
+    held: _Held = {k: np.array(v) for k, v in plain.__dict__.items() if k != "windows"}
     windows: list[dict[str, Any]] = []
     for k in np.unique(kind).tolist():
         how = table("flags")["holds"].get(kinds[k]) if k >= 0 else None

@@ -214,9 +214,9 @@ class Clock:
             (b.places.zone_sets[z], r) for z, r in zip(zone_set, rule_set.tolist(), strict=True)
         )
         mark = (b.window.as_of_us, b.window.begin_us, b.told is None, grounds)
-        *tables, unknown = b.bound.lately(mark, self._tables)
+        start, before, closed, unknown = b.bound.lately(mark, self._tables)
         self.unknown_calendars |= unknown
-        return Times(key, *tables)
+        return Times(key, start, before, closed)
 
     def _tables(self) -> tuple[Ints, Ints, npt.NDArray[np.uint64], frozenset[str]]:
         """Return start, before and closed of `Times`, and calendars that nobody knows."""

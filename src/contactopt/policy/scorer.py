@@ -161,7 +161,7 @@ def _unit_costs(config: StrategyConfig, actions: ActionSpace) -> Floats:
     return np.array([costs[a.channel] for a in actions], dtype=np.float64)
 
 
-def _max_attempts(config: StrategyConfig, actions: ActionSpace) -> npt.NDArray[np.generic]:
+def _max_attempts(config: StrategyConfig, actions: ActionSpace) -> npt.NDArray[np.int64]:
     attempts = {c: config.channel(c).max_attempts for c in actions.channels}
     return np.array([attempts[a.channel] for a in actions])
 
