@@ -30,7 +30,9 @@ Bools = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
 #: strategies kept per rule book, and answers kept per strategy: old ones make room
-_STRATEGIES, _ANSWERS = 4, 4096
+_STRATEGIES, _ANSWERS = 4, 1024
+#: sets of rules kept per strategy: few kinds of blocks and customers come again and again
+_BLOCKS = 64
 #: tables of single instants kept per set of rules
 _INSTANTS = 16
 
@@ -70,6 +72,7 @@ class Compiled:
             channel_words(c, config) if told is None else told.words for c in self.channels
         )
         self._kept: dict[Any, Any] = {}
+        self._bounds: dict[Any, Bound] = {}
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what was made under a key, making it the first time."""
@@ -82,7 +85,12 @@ class Compiled:
 
     def bound(self, sets: tuple[tuple[Any, ...], ...]) -> Bound:
         """Return the rules of some sets (ground, ownership, creditor, book)."""
-        return self.once(("bound", sets), lambda: self._bound(sets))
+        found = self._bounds.get(sets)
+        if found is None:
+            found = self._bounds[sets] = self._bound(sets)
+            while len(self._bounds) > _BLOCKS:  # the oldest make room
+                self._bounds.pop(next(iter(self._bounds)), None)
+        return found
 
     def _bound(self, sets: tuple[tuple[Any, ...], ...]) -> Bound:
         member = _rules_for if self.told is None else self.told.rules_for
@@ -223,7 +231,7 @@ class Bound:
         kind : int64 array, shape (k, channels)
             1 at work, 2 at a place that is not known, else 0.
         """
-        return self.once(
+        return self.lately(
             ("split", old.tobytes(), kind.tobytes()), lambda: self._split(old.copy(), kind)
         )
 

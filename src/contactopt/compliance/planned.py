@@ -31,6 +31,8 @@ Bools = npt.NDArray[np.bool_]
 SLOT_MOVED = "plan.slot_moved"
 #: the contact would be lawful now, but not until the planned end of its slot
 CUT_SHORT = "plan.cut_short"
+#: a debt that the contact names is not known at this instant: nobody can judge it
+DEBT_UNKNOWN = "plan.debt_missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +144,7 @@ def judge_planned(
     out = []
     for i, own in enumerate(said):
         found = set(own) | ({SLOT_MOVED} if moved[i] else set())
+        found |= {DEBT_UNKNOWN} if now.lost[i] else set()
         if short[i]:
             found |= set(late[i]) or {CUT_SHORT}
         out.append(tuple(sorted(found)))
@@ -166,6 +169,8 @@ class _Pass:
         self.block = block
         self.row = block.row_of_debt[contacts.debt]
         self.other_row = block.row_of_debt[contacts.other_debt]
+        self.lost = self.row < 0
+        self.lost[contacts.others_of[self.other_row < 0]] = True
         self.slot = np.full(len(contacts.customer), NO_INSTANT)
         self.before = self.slot.copy()
 

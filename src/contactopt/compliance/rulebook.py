@@ -116,6 +116,7 @@ class RuleBook:
             if asked == wanted:
                 return book._at(as_of)
         book = cls._chosen(config, texts, as_of, wanted[3])
+        book.__dict__["_compiled"] = []  # one list for all instants of the day
         del _READ[_BOOKS - 1 :]
         _READ.insert(0, (wanted, book))
         return book
