@@ -111,7 +111,9 @@ class RuleBook:
         """
         config = config or RulesConfig.model_validate({})
         texts = pack_texts(config.packs)
-        wanted = (config, texts, None if as_of is None else _today(as_of), tuple(purposes))
+        day = None if as_of is None else _today(as_of)
+        installed = tuple(_installed(name) for name in ("holidays", "tzdata"))
+        wanted = (config, texts, day, tuple(purposes), installed)
         for asked, book in _READ:
             if asked == wanted:
                 return book._at(as_of)
