@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections import Counter
@@ -188,6 +189,7 @@ def run_arm(arm: str, n_customers: int, n_days: int, seed: int) -> dict[str, Any
     """Run one arm of one world and return what was counted."""
     from contactopt.simulation import World
 
+    logging.getLogger("contactopt").setLevel(logging.ERROR)  # progress alone goes to stderr
     length = WARM_UP_DAYS + n_days
     world = World("mixed", n_customers=n_customers, random_state=seed, n_days=length)
     world.run(WARM_UP_DAYS)

@@ -15,6 +15,7 @@ from contactopt.compliance import RuleBook, evaluate, explain_customer, rulebook
 from contactopt.compliance.rule_texts import rule_texts
 from contactopt.config import RulesConfig, StrategyConfig
 from contactopt.errors import RulePackError
+from contactopt.policy.batch import _places_of
 
 #: a Friday; Monday 2026-11-16 is a holiday in Colombia
 AS_OF = "2026-11-13T11:00Z"
@@ -175,3 +176,10 @@ def test_duties_are_those_of_places_present():
     everywhere = {r.jurisdiction for r in book.rules} - {"*"}
     every = set(dict(book.unchecked_in(everywhere)))
     assert every == {i for i in dict(book.unchecked) if book.rule(i).pack != "cautious"}
+
+
+def test_a_batch_lists_the_duties_of_its_places():
+    book = RuleBook.load(RulesConfig.model_validate({}), AS_OF)
+    places = _places_of(portfolio_of(simple("CO", "America/Bogota")))
+    found = {book.rule(i).jurisdiction for i, _ in book.unchecked_in(places)}
+    assert found <= {"CO", "*"}

@@ -215,3 +215,21 @@ def test_who_shares_a_phone_may_lie_in_another_block():
     nobody = shared_contacts_of(whole.subset(["C"]), config, AS_OF)
     assert nobody.contacts.empty and nobody.dead == frozenset()
     assert pd.api.types.is_integer_dtype(shared.contacts["started_us"])
+
+
+def test_what_another_block_knows_of_an_address_goes_before_what_this_one_knows():
+    failed = touch("2026-05-20T12:00Z", outcome="invalid", contact_point_id="mobile")
+    works = touch("2026-05-25T12:00Z", "sms", "delivered", customer_id="N",
+                  contact_point_id="n-mobile")  # fmt: skip
+    tables = household(touches=[failed, works])
+    tables["contact_points"].append({**tables["contact_points"][0], "contact_point_id": "twin"})
+    whole, config = portfolio_of(tables), config_of()
+    shared = shared_contacts_of(whole, config, AS_OF)
+    assert shared.dead == frozenset()
+    book = RuleBook.load(config.rules, AS_OF)
+    sms = [a.channel for a in config.action_space].index("sms")
+    for size in (1, 2):
+        block = next(iter(whole.blocks(size)))
+        view = open_journal(block, config).as_of(AS_OF)
+        verdict = evaluate(view, rules=book, config=config, shared=shared)
+        assert "house.dead_point" not in verdict.reasons_of(0, sms)

@@ -201,14 +201,14 @@ class Block:
     def neighbours(self) -> pd.DataFrame:
         """The shared contacts of this block's customers: with ``customer``, ``contact_point``."""
         found = self.shared.contacts
-        if len(found):
-            found = found[np.isin(found["customer_id"], self.view.customer_ids)]
         if len(found) == 0:
             return _nobody_near()
-        ids, points = self.view.customer_ids, self.view.point_ids
+        owner = pd.Index(self.view.customer_ids).get_indexer(pd.Index(found["customer_id"]))
+        here = owner >= 0
+        found, point = found[here], pd.Index(found["contact_point_id"][here])
         return found.assign(
-            customer=np.searchsorted(ids, found["customer_id"].to_numpy(dtype=object)),
-            contact_point=pd.Index(points).get_indexer(pd.Index(found["contact_point_id"])),
+            customer=owner[here].astype(np.int64),
+            contact_point=pd.Index(self.view.point_ids).get_indexer(point).astype(np.int64),
         ).reset_index(drop=True)
 
     @cached_property

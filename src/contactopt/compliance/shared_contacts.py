@@ -55,10 +55,13 @@ class SharedContacts:
         machine_only, collector, planned (an open plan of an earlier batch).
     dead : frozenset of str
         Ids of contact points.
+    customers : frozenset of str
+        Whose points were looked at: of theirs no narrower view knows better.
     """
 
     contacts: pd.DataFrame
     dead: frozenset[str]
+    customers: frozenset[str] = frozenset()
 
     @staticmethod
     def nothing() -> SharedContacts:
@@ -103,13 +106,20 @@ def shared_contacts(
     view : JournalView
     config : StrategyConfig
     known : SharedContacts, optional
-        What is known from a wider view: its contacts take the place of the view's own, its dead
-        points are added.
+        What is known from a wider view: it takes the place of the view's own knowledge of those
+        customers; points of others that are dead are added.
     """
     points = _Points(view)
-    own = _dead(view, points, config)
+    rows = _dead(view, points, config)
+    if known is not None and len(rows) == 0:
+        return known
+    ids = points.frame["contact_point_id"].iloc[rows].astype(object).to_numpy()
     if known is None:
-        return SharedContacts(_contacts(view, points, config), own)
+        everybody = frozenset(view.customer_ids.tolist())
+        contacts = _contacts(view, points, config)
+        return SharedContacts(contacts, frozenset(ids.tolist()), everybody)
+    owner = view.customer_ids[points.customer[rows]].tolist()
+    own = {i for i, c in zip(ids.tolist(), owner, strict=True) if c not in known.customers}
     return replace(known, dead=known.dead | own)
 
 
@@ -163,8 +173,8 @@ def _kinds_of(name: str, config: StrategyConfig) -> frozenset[str]:
 # ---- dead addresses ------------------------------------------------------------------------------
 
 
-def _dead(view: Any, points: _Points, config: StrategyConfig) -> frozenset[str]:
-    """Return points whose address is dead by proof at a twin, or by one that names no point.
+def _dead(view: Any, points: _Points, config: StrategyConfig) -> Ints:
+    """Return the rows of points that are dead by proof at a twin, or by one that names no point.
 
     A failed address (invalid, bounced) is cleared by a later delivery or answer there. One that
     was said to be somebody else's (wrong_number) stays dead for a customer until that very
@@ -179,7 +189,7 @@ def _dead(view: Any, points: _Points, config: StrategyConfig) -> frozenset[str]:
     named = np.flatnonzero(proof & (row >= 0))
     named = named[points.twin[row[named]]]
     if len(unnamed) == 0 and len(named) == 0:
-        return frozenset()
+        return np.empty(0, dtype=np.int64)
     owner = touches["customer"].to_numpy(dtype=np.int64)
     fits = points.fitting(owner[unnamed], touches["channel"].iloc[unnamed], config)
     time = touches["started_us"].to_numpy(dtype=np.int64)
@@ -206,7 +216,7 @@ def _dead(view: Any, points: _Points, config: StrategyConfig) -> frozenset[str]:
     pair = pd.MultiIndex.from_arrays([address, points.customer[rows]])
     answered = answers.reindex(pair).fillna(_LONG_AGO).to_numpy(dtype=np.int64)
     dead = (failed > works) | (wrong > answered)
-    return frozenset(points.frame["contact_point_id"].iloc[rows[dead]].astype(str))
+    return rows[dead]
 
 
 def _role(word: str) -> int:

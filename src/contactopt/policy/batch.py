@@ -118,7 +118,7 @@ def score_customer(
     return replace(scored, meta=meta)
 
 
-def _places_of(portfolio: Portfolio) -> set[object]:
+def _places_of(portfolio: Portfolio) -> set[str | None]:
     """Return the jurisdictions in which customers of a portfolio may be."""
     tables = (portfolio.tables["customers"], portfolio.tables["contact_points"])
     return {place for t in tables if "jurisdiction" in t for place in t["jurisdiction"].unique()}
