@@ -113,9 +113,11 @@ def shared_contacts(
     rows = _dead(view, points, config)
     if known is not None and len(rows) == 0:
         return known
+    everybody = frozenset(view.customer_ids.tolist()) if known is None else frozenset()
+    if known is None and len(rows) == 0 and not points.twin.any():
+        return SharedContacts(_NOTHING.contacts, frozenset(), everybody)
     ids = points.frame["contact_point_id"].iloc[rows].astype(object).to_numpy()
     if known is None:
-        everybody = frozenset(view.customer_ids.tolist())
         contacts = _contacts(view, points, config)
         return SharedContacts(contacts, frozenset(ids.tolist()), everybody)
     owner = view.customer_ids[points.customer[rows]].tolist()
