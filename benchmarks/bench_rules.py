@@ -20,6 +20,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,16 +141,37 @@ def one_block(n: int, touches: int, seed: int) -> dict:
     }
 
 
-def one_customer(rules: RuleBook, config: StrategyConfig, repeats: int = 30) -> float:
-    """Return the median seconds of judging one customer whose view is open."""
-    seconds = []
-    for seed in range(repeats):
-        view = Journal(tables_of(1, 10, seed)).as_of(AS_OF)
-        evaluate(view, rules=rules, config=config)  # the view is read once
-        start = time.perf_counter()
+def one_customer(rules: RuleBook, config: StrategyConfig, repeats: int = 60) -> dict[str, float]:
+    """Return median milliseconds of judging one customer, by how much was read before.
+
+    ``judged``: the view is open and was read once, only the law is asked. ``new_instant``: the
+    same at an instant that nobody was judged at before. ``from_journal``: the view is opened and
+    read as well, at a new instant.
+    """
+    wall: dict[str, list[float]] = {"judged": [], "new_instant": [], "from_journal": []}
+    cpu: dict[str, list[float]] = {name: [] for name in wall}
+
+    def timed(name: str, journal: Journal | None, view: Any) -> None:
+        w, c = time.perf_counter(), time.process_time()
+        view = view if journal is None else journal.as_of(view)
         evaluate(view, rules=rules, config=config)
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+        wall[name].append(time.perf_counter() - w)
+        cpu[name].append(time.process_time() - c)
+
+    for seed in range(repeats):
+        journal = Journal(tables_of(1, 10, seed))
+        at = AS_OF + pd.Timedelta(seconds=2 * seed)
+        timed("from_journal", journal, at)
+        view = journal.as_of(at + pd.Timedelta(seconds=1))
+        evaluate(view, rules=rules, config=config)  # the view is read once
+        view.as_of_us += 1  # what was read stays: only the law of the instant is new
+        timed("new_instant", None, view)
+        timed("judged", None, view)
+    return {
+        f"one_customer_{name}_{kind}_ms": round(1000 * float(np.median(values[name][5:])), 1)
+        for kind, values in (("wall", wall), ("cpu", cpu))
+        for name in values
+    }
 
 
 def main() -> None:
@@ -187,7 +209,7 @@ def main() -> None:
         "load_average": round(os.getloadavg()[0], 1),
         "allowed_share": round(allowed / (total * len(config.action_space)), 3),
         "most_denials": dict(reasons.most_common(8)),
-        "one_customer_ms": round(1000 * one_customer(rules, config), 1),
+        **one_customer(rules, config),
     }
     print(json.dumps(result, indent=1))
     if said.out:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.compliance.arms import Arms
 from contactopt.compliance.block import Block
 from contactopt.compliance.fact_table import FactIndex, Facts
 
@@ -25,23 +26,25 @@ class Agreed:
     row : int64 array, shape (k,)
     begin, end : int64 arrays
         Half-open.
-    action : bool array, shape (k, m)
-        Actions by the agreed channel.
+    channels : uint64 array, shape (k,)
+        Agreed channels as bits.
     """
 
     row: Ints
     begin: Ints
     end: Ints
-    action: Bools
+    channels: npt.NDArray[np.uint64]
 
-    def covers(self, rows: Ints, start: Ints) -> Bools:
-        """Return whether starts, shape (len(rows), m), are agreed contacts; rows are sorted."""
+    def covers(self, rows: Ints, start: Ints, arms: Arms) -> Bools:
+        """Return whether starts, shape (len(rows), width), are agreed contacts; rows sorted."""
         out = np.zeros(start.shape, dtype=bool)
         at = np.searchsorted(rows, self.row)
         here = np.flatnonzero((at < len(rows)) & (rows[np.minimum(at, len(rows) - 1)] == self.row))
         at = at[here]
         s = start[at]
-        hit = (s >= self.begin[here, None]) & (s < self.end[here, None]) & self.action[here]
+        channel = arms.channels(rows[at]).astype(np.uint64)
+        agreed = (self.channels[here, None] >> channel) & np.uint64(1) > 0
+        hit = (s >= self.begin[here, None]) & (s < self.end[here, None]) & agreed
         np.logical_or.at(out, at, hit)
         return out
 
@@ -60,5 +63,4 @@ def agreed_contacts(block: Block, index: FactIndex, facts: Facts) -> Agreed | No
     row = np.concatenate([facts.row[one], rows])
     order = np.argsort(row, kind="stable")
     fact, row = fact[order], row[order]
-    bits = facts.spare_channels[fact][:, None] >> block.channel_of.astype(np.uint64)
-    return Agreed(row, facts.spare_from[fact], facts.spare_to[fact], (bits & np.uint64(1)) > 0)
+    return Agreed(row, facts.spare_from[fact], facts.spare_to[fact], facts.spare_channels[fact])

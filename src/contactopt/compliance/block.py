@@ -7,24 +7,25 @@ ground and ownership share a rule set; everything about rules is looked up by ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance.localities import UNKNOWN, Ground, Places, places_of
-from contactopt.compliance.protected import treated
-from contactopt.compliance.rule import Rule, within
+from contactopt.compliance.bound import Compiled, RuleSet, compiled_for
+from contactopt.compliance.local_days import ZoneTable, day_edges, zone_table
+from contactopt.compliance.localities import Places, places_of
+from contactopt.compliance.rule import Rule
 from contactopt.compliance.rulebook import RuleBook
 from contactopt.compliance.shared_contacts import SharedContacts, shared_contacts
 from contactopt.compliance.told import Told
-from contactopt.compliance.words import base_word, channel_words, code_words, mask_of
+from contactopt.compliance.view_columns import columns_of
+from contactopt.compliance.words import base_word, mask_of
 from contactopt.config import StrategyConfig
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.journal.local_time import SlotWindow
+from contactopt.journal.local_time import DAY_US, SlotWindow
 
 __all__ = ["INDEFINITE", "NEVER", "Block", "RuleSet"]
 
@@ -36,20 +37,6 @@ Bools = npt.NDArray[np.bool_]
 INDEFINITE = np.iinfo(np.int64).max
 #: release instant where nothing denies
 NEVER = np.iinfo(np.int64).min
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """Rules (positions in the block's list) for one ground, ownership, creditor and book."""
-
-    ground: Ground
-    ownership: str | None
-    rules: tuple[int, ...]
-    creditor: str | None
-    book: str | None
-    #: jurisdictions without a pack, whose own calendars the cautious rules use
-    uncovered: tuple[str, ...]
-    refused: bool
 
 
 class Block:
@@ -79,6 +66,12 @@ class Block:
     ) -> None:
         self.view, self.book, self.config, self.actions = view, rules, config, actions
         self.told = told
+        self.columns = columns_of(view)
+        self.compiled = (
+            compiled_for(rules, config, actions)
+            if told is None
+            else Compiled(rules, config, actions, told)
+        )
         self._kept_marks: dict[tuple[str, tuple[str, ...]], Bools] = {}
         #: contacts of an earlier plan: points and templates are theirs and no others
         self.planned: Any = None
@@ -87,22 +80,19 @@ class Block:
         self.window = SlotWindow(view.as_of_us, config.lead_minutes, actions)
         self.channels = actions.channels
         self.channel_of = actions.channel_index
-        self.words = tuple(
-            channel_words(c, config) if told is None else told.words for c in self.channels
-        )
+        self.words = self.compiled.words
         self.places: Places = (
-            places_of(view.customers, view.points, rules.zones)
-            if told is None
-            else told.places(self.n)
+            places_of(view, self.compiled) if told is None else told.places(self.n)
         )
-        debts = view.debts
-        self.n_debts = len(debts)
-        owner = debts["customer"].to_numpy(dtype=np.int64)
-        without = np.setdiff1d(np.arange(self.n), owner)
+        self.n_debts = self.columns.size("debts")
+        owner = self.columns.ints("debts", "customer")
+        with_debt = np.zeros(self.n, dtype=bool)
+        with_debt[owner] = True
+        without = np.flatnonzero(~with_debt)
         #: customer of each row, shape (n_rows,)
         self.customer: Ints = np.concatenate([owner, without])
         self.zone_set = self.places.zone_set[self.customer]
-        self._bind(debts, len(without))
+        self._bind(len(without))
 
     @property
     def n_rows(self) -> int:
@@ -116,32 +106,24 @@ class Block:
 
     # ---- rules ---------------------------------------------------------------------------------
 
-    def _bind(self, debts: pd.DataFrame, n_without: int) -> None:
-        ownership, words = _coded(debts["ownership"], None, n_without)
-        creditor, creditors = _coded(debts["creditor"], self.book.named("creditors"), n_without)
-        book, books = _coded(debts["book"], self.book.named("books"), n_without)
+    def _bind(self, n_without: int) -> None:
+        ownership, words = _coded(self, "ownership", None, n_without)
+        creditor, creditors = _coded(self, "creditor", self._named("creditors"), n_without)
+        book, books = _coded(self, "book", self._named("books"), n_without)
         shape = (len(self.places.grounds), len(words) + 1, len(creditors) + 1, len(books) + 1)
         parts = (self.places.ground[self.customer], ownership + 1, creditor + 1, book + 1)
         kinds, self.rule_set = np.unique(np.ravel_multi_index(parts, shape), return_inverse=True)
         sets = []
-        for k in kinds:
-            g, o, c, b = (int(i) for i in np.unravel_index(k, shape))
+        for k in kinds.tolist():
+            k, b = divmod(k, shape[3])
+            k, c = divmod(k, shape[2])
+            g, o = divmod(k, shape[1])
             names = (None, *words)[o], (None, *creditors)[c], (None, *books)[b]
             sets.append((self.places.grounds[g], *names))
-        member = _rules_for if self.told is None else self.told.rules_for
-        kept: dict[Any, Any] = {}
-        for g, o, *_ in sets:
-            if (g, o) not in kept:
-                kept[g, o] = member(g, o, self.book)
-        used = sorted({i for rules, _, _ in kept.values() for i in rules})
-        position = {i: at for at, i in enumerate(used)}
-        #: rules that bind somebody in the block, sorted by id
-        self.rules: tuple[Rule, ...] = tuple(self.book.rules[i] for i in used)
-        self.rule_sets = tuple(
-            RuleSet(g, o, tuple(position[i] for i in rules), c, b, uncovered, refused)
-            for (g, o, c, b) in sets
-            for rules, uncovered, refused in [kept[g, o]]
-        )
+        self.bound = self.compiled.bound(tuple(sets))
+
+    def _named(self, part: str) -> frozenset[str]:
+        return self.compiled.once(("named", part), lambda: self.book.named(part))
 
     def settle_places(self, point: Ints) -> None:
         """Split rule sets by where the chosen points lie, where a rule of hours asks for a place.
@@ -159,45 +141,32 @@ class Block:
         for column in kind.T:
             key = key * 3 + column
         _, first, split = np.unique(key, return_index=True, return_inverse=True)
-        old = self.rule_set[first]
-        reach = self.reach[old].copy()
-        for i in self.of_kind("hours"):
-            asked = self.rules[i].parameters.get("place")
-            if asked:
-                reach[:, i] &= kind[first] != (0 if asked.startswith("work") else 1)
-        self.rule_sets = tuple(self.rule_sets[i] for i in old)
-        self.rule_set, self.reach = split.astype(np.int64), reach
+        self.bound = self.bound.split(self.rule_set[first], kind[first])
+        self.rule_set = split.astype(np.int64)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Rules that bind somebody in the block, sorted by id."""
+        return self.bound.rules
+
+    @property
+    def rule_sets(self) -> tuple[RuleSet, ...]:
+        """Rule sets of the rows."""
+        return self.bound.rule_sets
 
     @property
     def n_words(self) -> int:
         """Words of 64 bits that hold one bit per rule."""
-        return max(1, -(-len(self.rules) // 64))
+        return self.bound.n_words
 
     def bit(self, rule: int) -> tuple[int, np.uint64]:
         """Return word and bit of a rule."""
         return rule // 64, np.uint64(1 << (rule % 64))
 
-    @cached_property
+    @property
     def reach(self) -> Bools:
         """Whether a rule of a rule set speaks of a channel, shape (sets, rules, channels)."""
-        out = np.zeros((len(self.rule_sets), len(self.rules), len(self.channels)), dtype=bool)
-        kept: dict[Any, Bools] = {}
-        for i, own in enumerate(self.rule_sets):
-            mark = (own.creditor, own.book)
-            if mark not in kept:
-                kept[mark] = np.array(
-                    [
-                        [
-                            r.speaks(n, w, *mark)
-                            and not treated(r.parameters.get("flag"), n, self.config)
-                            for n, w in zip(self.channels, self.words, strict=True)
-                        ]
-                        for r in self.rules
-                    ],
-                    dtype=bool,
-                ).reshape(len(self.rules), len(self.channels))
-            out[i, list(own.rules)] = kept[mark][list(own.rules)]
-        return out
+        return self.bound.reach
 
     def reached(self, rule: int) -> Bools:
         """Whether a rule speaks of a row's channel, shape (n_rows, channels)."""
@@ -205,15 +174,12 @@ class Block:
 
     def of_kind(self, *kinds: str) -> list[int]:
         """Return positions of the rules of these kinds."""
-        return [i for i, r in enumerate(self.rules) if r.kind in kinds]
+        return self.bound.of_kind(*kinds)
 
-    @cached_property
+    @property
     def flag_rules(self) -> dict[str, list[int]]:
         """Suppression rules by flag."""
-        found: dict[str, list[int]] = {}
-        for i in self.of_kind("suppression"):
-            found.setdefault(self.rules[i].parameters["flag"], []).append(i)
-        return found
+        return self.bound.flag_rules
 
     # ---- units ---------------------------------------------------------------------------------
 
@@ -221,7 +187,7 @@ class Block:
     def row_of_debt(self) -> Ints:
         """Row of each debt code, -1 where the debt is not known."""
         rows = np.full(len(self.view.debt_ids) + 1, -1, dtype=np.int64)
-        rows[self.view.debts["debt"].to_numpy(dtype=np.int64)] = np.arange(self.n_debts)
+        rows[self.columns.ints("debts", "debt")] = np.arange(self.n_debts)
         return rows
 
     @cached_property
@@ -235,6 +201,8 @@ class Block:
     def neighbours(self) -> pd.DataFrame:
         """The shared contacts of this block's customers: with ``customer``, ``contact_point``."""
         found = self.shared.contacts
+        if len(found) == 0:
+            return _nobody_near()
         owner = pd.Index(self.view.customer_ids).get_indexer(pd.Index(found["customer_id"]))
         here = owner >= 0
         found, point = found[here], pd.Index(found["contact_point_id"][here])
@@ -261,8 +229,7 @@ class Block:
     def point_is(self, name: str, words: tuple[str, ...], point: Ints) -> Bools:
         """Return whether a word of contact points is one of some; false for row -1."""
         if (name, words) not in self._kept_marks:
-            code, known = code_words(self.view.points[name])
-            mark = np.array([*(w in words for w in known), False])[code]
+            mark = self.columns.among("points", name, *words)
             self._kept_marks[name, words] = np.append(mark, False)
         return self._kept_marks[name, words][point]
 
@@ -271,9 +238,33 @@ class Block:
     @cached_property
     def medium(self) -> Ints:
         """Code of each channel's medium among the rule words, -1 where unknown."""
+        return self.compiled.once("medium", self._medium)
+
+    def _medium(self) -> Ints:
         found = [base_word(c, self.config) for c in self.channels]
         order = [int(mask_of([w], "rule_channels")).bit_length() - 1 if w else -1 for w in found]
         return np.array(order, dtype=np.int64)
+
+    @cached_property
+    def zone_table(self) -> ZoneTable:
+        """Offsets of the zones of every zone set."""
+        return zone_table(self.places.zone_sets)
+
+    def long_past(self, days: int) -> int:
+        """Return an instant so early that so many local days after it are over in any zone.
+
+        Whatever lasts at most so many civil days from its own is over when the window begins.
+        """
+        return self.window.begin_us - (days + 3) * DAY_US
+
+    def day_begins(self, customer: Ints, us: Ints, shift: int) -> tuple[Ints, Ints]:
+        """Return when local day(us) + shift begins: earliest and latest over candidate zones.
+
+        Customers without a zone get (`INDEFINITE`, `NEVER`).
+        """
+        if len(us) == 0:
+            return us, us
+        return day_edges(self.zone_table, us, self.places.zone_set[customer], shift)
 
     @cached_property
     def zone_pairs(self) -> tuple[Ints, Ints, Any]:
@@ -292,45 +283,20 @@ class Block:
         return source, flat[starts[zone_set][source] + offset]
 
 
+@cache
+def _nobody_near() -> pd.DataFrame:
+    none = np.empty(0, dtype=np.int64)
+    return SharedContacts.nothing().contacts.assign(customer=none, contact_point=none)
+
+
 def _coded(
-    column: pd.Series, named: frozenset[str] | None, n_without: int
+    block: Block, name: str, named: frozenset[str] | None, n_without: int
 ) -> tuple[Ints, list[str]]:
     """Code a column of debts, -1 null; ``named``: words that no rule names are one."""
-    values = column.astype(object)
     if named is not None and not named:
-        return np.zeros(len(values) + n_without, dtype=np.int64), ["*"]
-    if named:
-        values = values.where(values.isna() | values.isin(list(named)), "*")
-    codes, words = pd.factorize(values, sort=True)
-    codes = np.concatenate([codes, np.full(n_without, -1)]).astype(np.int64)
-    return codes, [str(w) for w in words]
-
-
-def _rules_for(
-    ground: Ground, ownership: str | None, book: RuleBook
-) -> tuple[list[int], tuple[str, ...], bool]:
-    """Return the rules of a ground and ownership; an unknown ownership is bound by all."""
-    uncovered = tuple(j for j in ground.jurisdictions if not book.covers(j))
-    cautious = bool(uncovered) and book.fallback == "cautious"
-    # an unknown jurisdiction is none without a pack: nothing is known of its law
-    refused = UNKNOWN in uncovered or (bool(uncovered) and not cautious)
-    rules = []
-    for i, rule in enumerate(book.rules):
-        if ownership is not None and ownership not in rule.applies_to:
-            continue
-        if rule.kind == "disclosure" and "precondition" not in rule.parameters:
-            continue
-        if rule.pack == "cautious":
-            binds = cautious
-        else:
-            binds = rule.jurisdiction == "*" or any(
-                within(j, rule.jurisdiction) for j in ground.jurisdictions
-            )
-        if binds and _local(rule, ground):
-            rules.append(i)
-    return rules, uncovered, refused
-
-
-def _local(rule: Rule, ground: Ground) -> bool:
-    """Return whether a local rule applies; a null locality where there are some means yes."""
-    return rule.locality is None or ground.locality is None or ground.locality == rule.locality
+        return np.zeros(block.n_debts + n_without, dtype=np.int64), ["*"]
+    codes, words = block.columns.words("debts", name)
+    words = [w if named is None or w in named else "*" for w in words]
+    own = sorted({words[c] for c in np.unique(codes).tolist() if c >= 0})
+    place = np.array([*(own.index(w) if w in own else -1 for w in words), -1], dtype=np.int64)
+    return np.concatenate([place[codes], np.full(n_without, -1, dtype=np.int64)]), own

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.holds import channel_mask
-from contactopt.compliance.words import code_words, root_of
+from contactopt.compliance.words import root_of
 
 __all__ = ["ConsentState", "consent_state"]
 
@@ -48,7 +47,7 @@ class ConsentState:
 def consent_state(block: Block) -> ConsentState:
     """Read consents, opt-outs and inbound contacts of a block."""
     n, c = block.n, len(block.channels)
-    p = len(block.view.points)
+    p = block.columns.size("points")
     state = ConsentState(
         granted=np.full((n, c), NEVER),
         revoked=np.zeros((n, c), dtype=bool),
@@ -64,9 +63,9 @@ def consent_state(block: Block) -> ConsentState:
 
 def _point_rows(block: Block, codes: Ints) -> Ints:
     """Row of each contact point code in ``view.points``; the extra last row where unknown."""
-    points = block.view.points
-    rows = np.full(len(block.view.point_ids) + 1, len(points), dtype=np.int64)
-    rows[points["contact_point"].to_numpy(dtype=np.int64)] = np.arange(len(points))
+    n = block.columns.size("points")
+    rows = np.full(len(block.view.point_ids) + 1, n, dtype=np.int64)
+    rows[block.columns.ints("points", "contact_point")] = np.arange(n)
     return rows[codes]
 
 
@@ -80,48 +79,42 @@ def _reach(block: Block, names: list[str]) -> Bools:
 
 
 def _rows(block: Block, state: ConsentState) -> None:
-    consents = block.view.consents
-    if len(consents) == 0:
+    of = block.columns
+    if of.size("consents") == 0:
         return
-    customer = consents["customer"].to_numpy(dtype=np.int64)
-    point = consents["contact_point"].to_numpy(dtype=np.int64)
-    changed = consents["changed_us"].to_numpy(dtype=np.int64)
-    status, statuses = code_words(consents["status"])
-    granted = np.array([*(w == "granted" for w in statuses), False])[status]
-    code, names = code_words(consents["channel"])
+    customer, point = of.ints("consents", "customer"), of.ints("consents", "contact_point")
+    changed = of.ints("consents", "changed_us")
+    granted = of.among("consents", "status", "granted")
+    code, names = of.words("consents", "channel")
     where = {name: c for c, name in enumerate(block.channels)}
     column = np.array([*(where.get(w, -1) for w in names), -1], dtype=np.int64)[code]
     rows = _point_rows(block, point)
     whole, own = point < 0, column >= 0
     at = granted & whole & own
     np.maximum.at(state.granted, (customer[at], column[at]), changed[at])
-    at = granted & ~whole & own & (rows < len(block.view.points))
+    at = granted & ~whole & own & (rows < of.size("points"))
     np.maximum.at(state.point_granted, (rows[at], column[at]), changed[at])
     reach = _reach(block, names)
     at = np.flatnonzero(~granted & whole)
     np.logical_or.at(state.revoked, customer[at], reach[code[at]])
-    at = np.flatnonzero(~granted & ~whole & (rows < len(block.view.points)))
+    at = np.flatnonzero(~granted & ~whole & (rows < of.size("points")))
     np.logical_or.at(state.point_revoked, rows[at], reach[code[at]])
 
 
 def _opt_outs(block: Block, state: ConsentState) -> None:
     """Let an opt-out close its channel until a later row grants the whole channel."""
-    touches = block.view.touches
+    of = block.columns
     word = table("flags")["consent_facts"]["revoking_outcome"]
-    code, names = code_words(touches["channel"])
-    known = touches["outcome_known_us"].to_numpy(dtype=np.int64)
-    outcome, outcomes = code_words(touches["outcome"])
-    rows = np.flatnonzero(np.array([*(w == word for w in outcomes), False])[outcome])
-    when = known[rows]
-    events = block.view.touch_events
-    if len(events):  # an opt-out counts whatever else came of the contact
-        event, names_of = code_words(events["event"])
-        out = np.array([*(w == word for w in names_of), False])[event]
-        rows = np.append(rows, events["touch"].to_numpy(dtype=np.int64)[out])
-        when = np.append(when, events["occurred_us"].to_numpy(dtype=np.int64)[out])
+    code, names = of.words("touches", "channel")
+    rows = np.flatnonzero(of.among("touches", "outcome", word))
+    when = of.ints("touches", "outcome_known_us")[rows]
+    if of.size("touch_events"):  # an opt-out counts whatever else came of the contact
+        out = of.among("touch_events", "event", word)
+        rows = np.append(rows, of.ints("touch_events", "touch")[out])
+        when = np.append(when, of.ints("touch_events", "occurred_us")[out])
     if len(rows) == 0:
         return
-    customer = touches["customer"].to_numpy(dtype=np.int64)[rows]
+    customer = of.ints("touches", "customer")[rows]
     last = np.full((block.n, len(block.channels)), NEVER)
     reached = np.where(_reach(block, names)[code[rows]], when[:, None], NEVER)
     np.maximum.at(last, customer, reached)
@@ -130,37 +123,51 @@ def _opt_outs(block: Block, state: ConsentState) -> None:
 
 def _inbound(block: Block, state: ConsentState) -> None:
     """Last time the customer used a channel from a point of theirs."""
-    touches = block.view.touches
-    direction, words = code_words(touches["direction"])
-    inbound = np.array([*(w == "inbound" for w in words), False])[direction]
-    inbound &= touches["contact_point"].to_numpy(dtype=np.int64) >= 0
-    if not inbound.any():
+    of = block.columns
+    inbound = of.among("touches", "direction", "inbound")
+    inbound = np.flatnonzero(inbound & (of.ints("touches", "contact_point") >= 0))
+    if len(inbound) == 0:
         return
-    touches = touches[inbound]
-    code, names = code_words(touches["channel"])
+    code, names = of.words("touches", "channel")
+    code = code[inbound]
     root = [root_of(name, block.config) for name in names]
     same = np.array(
         [[r is not None and r == root_of(c, block.config) for c in block.channels] for r in root]
         + [[False] * len(block.channels)]
     )
-    rows = _point_rows(block, touches["contact_point"].to_numpy(dtype=np.int64))
-    started = touches["started_us"].to_numpy(dtype=np.int64)
+    rows = _point_rows(block, of.ints("touches", "contact_point")[inbound])
+    started = of.ints("touches", "started_us")[inbound]
     np.maximum.at(state.heard, rows, np.where(same[code], started[:, None], NEVER))
     state.heard[-1] = NEVER
 
 
-def at_point(state: ConsentState, customer: Ints, point: Ints, channel: Ints) -> pd.DataFrame:
-    """Return consent for (customer, point row or -1, channel) triples.
+@dataclass(frozen=True, eq=False)
+class PointConsent:
+    """Consent for (customer, point row or -1, channel) triples.
 
-    Columns: granted_us (latest grant that counts), own_us (granted to the point itself), revoked,
-    heard_us.
+    Parameters
+    ----------
+    granted : int64 array
+        Latest grant that counts, `NEVER` without one.
+    own : int64 array
+        Granted to the point itself.
+    revoked : bool array
+    heard : int64 array
+        Last inbound contact by the channel from the point.
     """
+
+    granted: Ints
+    own: Ints
+    revoked: Bools
+    heard: Ints
+
+
+def at_point(state: ConsentState, customer: Ints, point: Ints, channel: Ints) -> PointConsent:
+    """Return consent for (customer, point row or -1, channel) triples."""
     own = state.point_granted[point, channel]
-    return pd.DataFrame(
-        {
-            "granted_us": np.maximum(state.granted[customer, channel], own),
-            "own_us": own,
-            "revoked": state.revoked[customer, channel] | state.point_revoked[point, channel],
-            "heard_us": state.heard[point, channel],
-        }
+    return PointConsent(
+        granted=np.maximum(state.granted[customer, channel], own),
+        own=own,
+        revoked=state.revoked[customer, channel] | state.point_revoked[point, channel],
+        heard=state.heard[point, channel],
     )

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from contactopt.compliance.arms import Arms
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.counted_windows import Span, days_counted, is_numeric, windows_of
 from contactopt.compliance.events import Events, LocalDays
@@ -40,7 +40,7 @@ class TimedDenial:
     rule : int
     until : int64 array, shape (n_rows, channels)
         The rule denies starts before this instant (`NEVER`: none); it is the release, too.
-    ahead : bool array, shape (k, m), with rows : int64 array, shape (k,)
+    ahead : bool array, shape (k, width), with rows : int64 array, shape (k,)
         For rows that have plans ahead the denials themselves, which need not be an interval.
     """
 
@@ -50,7 +50,7 @@ class TimedDenial:
     ahead: Bools
 
 
-def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
+def timed_denials(block: Block, point: Ints, start: Ints, arms: Arms) -> list[TimedDenial]:
     """Work out every frequency cap, cooldown and one-channel rule.
 
     Parameters
@@ -58,8 +58,9 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
     block : Block
     point : int64 array, shape (n_rows, channels)
         Chosen contact point (row of ``view.points``), -1 where none.
-    start : int64 array, shape (keys-gathered rows, m)
-        slot_start of every row.
+    start : int64 array, shape (n_rows, width)
+        Start of every row and column.
+    arms : Arms
     """
     rules = [
         i
@@ -70,12 +71,13 @@ def timed_denials(block: Block, point: Ints, start: Ints) -> list[TimedDenial]:
         return []
     longest = max(days_counted(block.rules[i]) for i in rules)
     events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
-    events = events.take(np.isin(events.customer, np.unique(block.customer)))
-    days = LocalDays(block, events, longest)
+    days = LocalDays(block, events)
     out = []
     for i in rules:
         for counted, limit, span in windows_of(block.rules[i], block.book.profile):
-            out.append(_work_out(block, i, events, days, counted, limit, span, point, start))
+            found = gather(block, i, events, days, counted, span, point)
+            count = (counted, limit, span)
+            out.append(_work_out(block, i, events, days, found, count, point, start, arms))
     return out
 
 
@@ -120,11 +122,11 @@ def gather(
 
 
 def _work_out(
-    block: Block, i: int, events: Events, days: LocalDays, counted: dict[str, Any], limit: int,
-    span: Span, point: Ints, start: Ints,
+    block: Block, i: int, events: Events, days: LocalDays, found: Gathered,
+    count: tuple[dict[str, Any], int, Span], point: Ints, start: Ints, arms: Arms,
 ) -> TimedDenial:  # fmt: skip
     rule = block.rules[i]
-    found = gather(block, i, events, days, counted, span, point)
+    _, limit, span = count
     keep, unit, row_unit = found.keep, found.unit, found.row_unit
     until = np.full((block.n_rows, len(block.channels)), NEVER)
     reached = block.reached(i) & on_line(block, rule, point)
@@ -134,29 +136,21 @@ def _work_out(
     busy = np.zeros(int(row_unit.max(initial=-1)) + 1, dtype=bool)
     busy[unit.unit[future]] = True
     rows = np.flatnonzero(busy[row_unit] & begun) if busy.any() else np.empty(0, np.int64)
-    dense = np.zeros((len(rows), block.m), dtype=bool)
+    dense = np.zeros((len(rows), arms.width), dtype=bool)
     edges = _edges(block, events, days, keep, span) if len(rows) else []
     for channels, chosen in found.columns:
         u, e = unit.unit[chosen], unit.event[chosen]
         top = _latest(u, found.release[e], len(busy), limit)[:, limit - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
         until[~begun] = NEVER
-        own = np.flatnonzero(np.isin(block.channel_of, channels))
         # no window denies a row whose latest releases have all passed
         some = np.flatnonzero((until[rows][:, channels] > block.window.begin_us).any(axis=1))
-        if len(some):
-            mine = rows[some]
-            hit = _ahead(
-                u,
-                e,
-                future[chosen],
-                edges,
-                limit,
-                row_unit[mine],
-                start[np.ix_(mine, own)],
-                len(busy),
-            )
-            dense[np.ix_(some, own)] = hit & reached[mine][:, block.channel_of[own]]
+        for at, own in arms.of_channels(rows[some], channels) if len(some) else []:
+            mine = rows[some[at]]
+            begins = start[np.ix_(mine, own)]
+            hit = _ahead(u, e, future[chosen], edges, limit, row_unit[mine], begins, len(busy))
+            speaks = arms.by_channel(reached[mine], mine)
+            dense[np.ix_(some[at], own)] = hit & speaks[:, own]
     return TimedDenial(i, until, rows, dense)
 
 
@@ -210,7 +204,7 @@ def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, 
     pair_event, pair_row = _event_rows(block, events, keep)
     if "account" in groups:
         return Unit(pair_event, pair_row), np.arange(block.n_rows)
-    creditor = pd.factorize(block.view.debts["creditor"].astype(object), sort=True)[0]
+    creditor = block.columns.words("debts", "creditor")[0]
     creditor = np.append(creditor, np.full(block.n_rows - block.n_debts, -1)).astype(np.int64)
     key = block.customer * (int(creditor.max(initial=0)) + 2) + creditor + 1
     _, row_unit = np.unique(key, return_inverse=True)
@@ -220,12 +214,12 @@ def _units(block: Block, rule: Rule, events: Events, keep: Ints) -> tuple[Unit, 
 
 def _event_rows(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
     """Return the debts (rows) each event is about: those named, or all of the customer's."""
-    named = block.view.touch_debts
-    touch = named["touch"].to_numpy(dtype=np.int64)
-    row = block.row_of_debt[named["debt"].to_numpy(dtype=np.int64)]
-    has_names = np.zeros(len(block.view.touches) + 1, dtype=bool)
+    touch = block.columns.ints("touch_debts", "touch")
+    row = block.row_of_debt[block.columns.ints("touch_debts", "debt")]
+    n_touches = block.columns.size("touches")
+    has_names = np.zeros(n_touches + 1, dtype=bool)
     has_names[touch] = True
-    position = np.full(len(block.view.touches) + 1, -1, dtype=np.int64)
+    position = np.full(n_touches + 1, -1, dtype=np.int64)
     position[events.touch[keep]] = np.arange(len(keep))
     position[-1] = -1  # plans have touch -1
     at = position[touch]
@@ -266,12 +260,10 @@ def _columns(
 
 def _addresses(block: Block, events: Events, keep: Ints) -> tuple[Ints, Ints]:
     """Address of each kept event (-1 unknown), and of each row of ``view.points`` (last: none)."""
-    points = block.view.points
-    code = points["contact_point"].to_numpy(dtype=np.int64)
-    address = code.copy()  # a point without a key is an address of its own
-    keyed = np.flatnonzero(points["address_key"].notna().to_numpy(dtype=bool))
-    keys = points["address_key"].iloc[keyed].astype(object)
-    address[keyed] = pd.factorize(keys)[0] + len(block.view.point_ids)
+    code = block.columns.ints("points", "contact_point")
+    key, _ = block.columns.coded("points", "address_key")
+    # a point without a key is an address of its own
+    address = np.where(key < 0, code, key + len(block.view.point_ids))
     by_code = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
     by_code[code] = address
     return by_code[events.point[keep]], np.append(address, -1).astype(np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.compliance.agreed import agreed_contacts
+from contactopt.compliance.arms import Arms
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.consents import consent_state
 from contactopt.compliance.counting import TimedDenial, timed_denials
@@ -23,9 +24,10 @@ from contactopt.compliance.points import PointChoice, choose_points
 from contactopt.compliance.rule import Rule
 from contactopt.compliance.templates import DISCLOSES_TOO_LITTLE, NONE_FITS, choose_templates
 from contactopt.compliance.timing import Clock, Times, in_force
+from contactopt.compliance.verdict_loops import lay_out
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import RulePackError
-from contactopt.journal.local_time import local_day
+from contactopt.journal.local_time import DAY_US
 
 __all__ = ["Denials"]
 
@@ -82,11 +84,7 @@ class Denials:
         self.index = FactIndex(block)
         self.clock = Clock(block)
         self.times: Times = self.clock.times()
-        self.slot: Ints = self.times.start[self.times.key]
-        self.start: Ints = self.slot if starts is None else starts(self.slot)
-        self.before: Ints = self.times.before[self.times.key]
-        self.bits: Bits = self.times.closed[:, self.times.key]
-        self.release: Ints = np.full((block.n_rows, block.m), NEVER)
+        self.arms = Arms(block, None if block.planned is None else block.planned.of_rows(block))
         limits = template_limits(facts, self.index)
         templates = choose_templates(block, self.index, history, limits)
         self.templates: Ints = templates.chosen
@@ -94,9 +92,10 @@ class Denials:
         no_point = (self.points.denied != 0).any(axis=0)
         first = first_ones(block, self.index, history, facts, no_point)
         facts = self.facts = facts.plus(joined([templates.resting, first]))
-        self._by_channel(facts, denied or {})
+        facts = facts.take(self.index.sets_off[facts.name])  # on which no rule here hangs: nothing
+        self._lay_out(*self._by_channel(facts, denied or {}), starts)
         self._passing_facts(facts)
-        for timed in timed_denials(block, self.points.point, self.start):
+        for timed in timed_denials(block, self.points.point, self.start, self.arms):
             self._timed(timed)
         for timed in notice_denials(block):
             self._timed(timed)
@@ -107,7 +106,7 @@ class Denials:
 
     # ---- denials of a whole channel -------------------------------------------------------------
 
-    def _by_channel(self, facts: Facts, denied: Mapping[str, Collection[str]]) -> None:
+    def _by_channel(self, facts: Facts, denied: Mapping[str, Collection[str]]) -> tuple[Bits, Ints]:
         """Points, templates, the batch's own denials, and facts in force all through."""
         block = self.block
         bits = self.points.denied.copy()
@@ -130,8 +129,20 @@ class Denials:
             bits[:, row[start]] |= np.bitwise_or.reduceat(hit, start, axis=1)
             ends = np.where((hit != 0).any(axis=0), fact.end[:, None], NEVER)
             release[row[start]] = np.maximum(release[row[start]], np.maximum.reduceat(ends, start))
-        self.bits |= bits[:, :, block.channel_of]
-        np.maximum(self.release, release[:, block.channel_of], out=self.release)
+        return bits, release
+
+    def _lay_out(self, bits: Bits, release: Ints, starts: Callable[[Ints], Ints] | None) -> None:
+        """Lay out denials by channel and the slots by row and column."""
+        arms, times, shape = self.arms, self.times, (self.block.n_rows, self.arms.width)
+        self.slot: Ints = np.empty(shape, dtype=np.int64)
+        self.before: Ints = np.empty(shape, dtype=np.int64)
+        self.bits: Bits = np.empty((self.block.n_words, *shape), dtype=np.uint64)
+        self.release: Ints = np.empty(shape, dtype=np.int64)
+        lay_out(
+            times.start, times.before, times.closed, times.key, arms.action, arms.channel, bits,
+            release, self.slot, self.before, self.bits, self.release,
+        )  # fmt: skip
+        self.start: Ints = self.slot if starts is None else starts(self.slot)
 
     def _bits_of(self, fact: str) -> Bits:
         """Bits of a fact per row and channel, shape (words, n_rows, channels)."""
@@ -162,7 +173,7 @@ class Denials:
 
     def _turns(self, facts: Facts) -> Bools:
         """Facts that only say whose turn it is: what was agreed with the customer goes first."""
-        return np.isin(facts.name, [self.index.of(name) for name in _TURNS])
+        return self.index.among(_TURNS)[facts.name]
 
     def _rows(self, facts: Facts) -> tuple[Facts, Ints]:
         """One entry per row that a fact reaches."""
@@ -183,18 +194,17 @@ class Denials:
         if len(row) == 0:
             return
         s = self.start[row]
-        channel = block.channel_of
-        hit = _reached(fact, block)[:, channel]
+        arms = self.arms
+        hit = arms.by_channel(_reached(fact, block), row)
         soon = hit & (fact.start[:, None] > s) & (s != NO_INSTANT)
         hit &= (s >= fact.start[:, None]) & (s < fact.end[:, None])
         hit &= self._in_local_window(fact, row)
         if self.agreed is not None:
             rows, where = np.unique(row, return_inverse=True)
-            covers = self.agreed.covers(rows, self.start[rows])[where]
+            covers = self.agreed.covers(rows, self.start[rows], self.arms)[where]
             hit &= ~(self._turns(fact)[:, None] & covers)
-        spare_channel = (fact.spare_channels[:, None] >> channel.astype(np.uint64)) & np.uint64(
-            1
-        ) > 0
+        channel = arms.channels(row).astype(np.uint64)
+        spare_channel = (fact.spare_channels[:, None] >> channel) & np.uint64(1) > 0
         spare_from, spare_to = fact.spare_from[:, None], fact.spare_to[:, None]
         hit &= ~(spare_channel & (s >= spare_from) & (s < spare_to))
         end = np.where(
@@ -202,7 +212,7 @@ class Denials:
             spare_from,
             fact.end[:, None],
         )
-        bits = self.index.bits[:, fact.name, block.rule_set[row]][:, :, channel]
+        bits = arms.by_channel(self.index.bits[:, fact.name, block.rule_set[row]], row)
         binds = (bits != 0).any(axis=0)
         bits = np.where(hit, bits, np.uint64(0))
         end = np.where((bits != 0).any(axis=0), end, NEVER)
@@ -217,7 +227,7 @@ class Denials:
 
     def _in_local_window(self, fact: Facts, row: Ints) -> Bools:
         """Whether each start lies in the fact's local window; facts without one: yes."""
-        inside = np.ones((len(row), self.block.m), dtype=bool)
+        inside = np.ones((len(row), self.arms.width), dtype=bool)
         named = np.flatnonzero(fact.local_window >= 0)
         key = self.times.key[row[named]]
         _, zone_set, _ = self.clock.keys
@@ -226,7 +236,8 @@ class Denials:
             code, k = int(pair // span), int(pair % span)
             at = named[(fact.local_window[named] == code) & (key == k)]
             zones = self.block.places.zone_sets[zone_set[k]]
-            inside[at] = local_window_mask(fact.windows[code], self.times.start[k], zones)
+            mask = local_window_mask(fact.windows[code], self.times.start[k], zones)
+            inside[at] = self.arms.by_action(mask[None, :], row[at])
         return inside
 
     # ---- counting rules, expiring consent, effective dates ---------------------------------------
@@ -239,11 +250,11 @@ class Denials:
         rows = np.union1d(rows, timed.rows)
         if len(rows) == 0:
             return
-        until = timed.until[rows][:, block.channel_of]
+        until = self.arms.by_channel(timed.until[rows], rows)
         hit = (self.start[rows] < until) & (self.start[rows] != NO_INSTANT)
         hit[np.searchsorted(rows, timed.rows)] = timed.ahead
         if self.agreed is not None and _relaxed_by_agreement(block.rules[timed.rule]):
-            hit &= ~self.agreed.covers(rows, self.start[rows])
+            hit &= ~self.agreed.covers(rows, self.start[rows], self.arms)
         self.bits[word, rows] |= np.where(hit, bit, np.uint64(0))
         self.release[rows] = np.maximum(self.release[rows], np.where(hit, until, NEVER))
 
@@ -252,9 +263,9 @@ class Denials:
         rows = np.flatnonzero((self.points.until < self.block.window.end_us).any(axis=1))
         if len(rows) == 0:
             return
-        until = self.points.until[rows][:, self.block.channel_of]
+        until = self.arms.by_channel(self.points.until[rows], rows)
         late = self.start[rows] >= until
-        bits = self.points.expiring[:, rows][:, :, self.block.channel_of]
+        bits = self.arms.by_channel(self.points.expiring[:, rows], rows)
         self.bits[:, rows] |= np.where(late, bits, np.uint64(0))
         self.release[rows] = np.where(late, INDEFINITE, self.release[rows])
         self.before[rows] = np.minimum(self.before[rows], until)
@@ -276,11 +287,9 @@ class Denials:
         b = self.block
         _, zone_set, _ = self.clock.keys
         nowhere = () if b.told is None else ("UTC",)
-        today = local_day(np.array([b.window.begin_us, b.window.end_us]), "UTC").tolist()
-        days = [date(1970, 1, 1) + timedelta(days=d) for d in (today[0] - 1, today[1] + 1)]
-        for i, rule in enumerate(b.rules):
-            if all(rule.effective_on(d) for d in days):
-                continue
+        today = (b.window.begin_us // DAY_US - 1, b.window.end_us // DAY_US + 1)
+        for i in b.bound.once(("not always", today), lambda: _not_always(b.rules, *today)):
+            rule = b.rules[i]
             word, bit = b.bit(i)
             law = np.array(
                 [
@@ -288,6 +297,7 @@ class Denials:
                     for k, z in enumerate(zone_set)
                 ]
             ).reshape(self.times.start.shape)[self.times.key]
+            law = self.arms.by_action(law, np.arange(b.n_rows))
             self.bits[word] = np.where(law, self.bits[word], self.bits[word] & ~bit)
 
     def _missing_slots(self) -> None:
@@ -295,13 +305,20 @@ class Denials:
         zones = np.array([bool(z) for z in self.block.places.zone_sets], dtype=bool)
         missing = (self.start == NO_INSTANT) & zones[self.block.zone_set][:, None]
         if missing.any():
-            bits = self._bits_of("slot:none")[:, :, self.block.channel_of]
+            rows = np.arange(self.block.n_rows)
+            bits = self.arms.by_channel(self._bits_of("slot:none"), rows)
             self.bits |= np.where(missing, bits, np.uint64(0))
 
     @cached_property
     def allowed(self) -> Bools:
         """Whether no rule denies, and the slot exists, shape (n_rows, m)."""
         return ~(self.bits != 0).any(axis=0) & (self.start != NO_INSTANT)
+
+
+def _not_always(rules: tuple[Rule, ...], first: int, last: int) -> list[int]:
+    """Return the rules that are not law on each of two days (since 1970-01-01)."""
+    days = [date(1970, 1, 1) + timedelta(days=d) for d in (first, last)]
+    return [i for i, rule in enumerate(rules) if not all(rule.effective_on(d) for d in days)]
 
 
 def _relaxed_by_agreement(rule: Rule) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
+from contactopt.compliance.bound import compiled_for
 from contactopt.compliance.denials import Denials
 from contactopt.compliance.rulebook import RuleBook
 from contactopt.compliance.shared_contacts import SharedContacts
 from contactopt.compliance.verdict import Verdict
+from contactopt.compliance.verdict_loops import (
+    best_of,
+    first_opens,
+    latest_release,
+    reason_codes,
+)
 from contactopt.config import StrategyConfig
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.scored_batch import NO_INSTANT
@@ -69,17 +77,14 @@ def evaluate(
         If a debt's currency has no exchange rate.
     """
     rules.require(view.as_of_us)
-    actions = actions or config.action_space
+    actions = actions or compiled_for(rules, config).actions
     block = Block(view, rules, config, actions, shared=shared)
     found = Denials(block, denied)
-    worth, open_row = _worth(block), _open_rows(block, found)
-    order = _ranking(block, worth, open_row)
-    ranks = _ranks(block, order)
-    best, allowed = _best_rows(block, found.allowed, ranks)
-    reason, sets = _reasons(block, found, allowed, ranks, open_row)
-    lawful = _lawful_from(block, found, allowed, open_row, ranks)
-    pick = _Picker(ranks[0] if ranks else np.empty(0, np.int64), best, block)
-    point = np.where(allowed, pick(found.points.point, by_channel=True), -1)
+    rows = _Rows.of(block, found)
+    best, allowed = rows.best(block, found.allowed)
+    reason, sets = _reasons(block, found, allowed, rows)
+    lawful = _lawful_from(block, found, allowed, rows)
+    pick = _Picker(rows, best, block)
     template = pick(found.templates, by_channel=True)
     zones = np.array([z[0] if z else None for z in block.places.zone_sets] + [None], dtype=object)
     return Verdict(
@@ -91,7 +96,7 @@ def evaluate(
         start_before=pick(found.before),
         time_zone=zones[block.places.zone_set],
         debt=np.where(allowed, best, -1),
-        contact_point=point,
+        contact_point=np.where(allowed, pick(found.points.point, by_channel=True), -1),
         template=np.where(allowed & (template >= 0), template, -1).astype(np.int16),
         other_debts=_other_debts(block, found.allowed),
         rules_version=rules.version,
@@ -122,28 +127,69 @@ def _notes(block: Block, found: Denials) -> tuple[str, ...]:
 # ---- debts to customers --------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of each customer, those first whose word counts first.
+
+    Parameters
+    ----------
+    open_row : bool array, shape (n_rows,)
+        Debts that are still collected; the reasons of ended ones only matter where all ended.
+    starts : int64 array, shape (n + 1,)
+    ranked : int64 array, shape (n_rows,)
+        CSR by customer: open rows first, then by worth downwards, then by debt id.
+    """
+
+    open_row: Bools
+    starts: Ints
+    ranked: Ints
+
+    @classmethod
+    def of(cls, block: Block, found: Denials) -> _Rows:
+        open_row = _open_rows(block, found)
+        debt = np.append(
+            block.columns.ints("debts", "debt"),
+            np.arange(block.n_rows - block.n_debts) + len(block.view.debt_ids),
+        )
+        ranked = np.lexsort((debt, -_worth(block), ~open_row, block.customer))
+        return cls(open_row, block.rows_by_customer[0], ranked)
+
+    def best(self, block: Block, allowed: Bools) -> tuple[Ints, Bools]:
+        """Return the first allowed row of every (customer, action), else the first of all."""
+        best = np.zeros((block.n, block.m), dtype=np.int64)
+        some = np.zeros((block.n, block.m), dtype=bool)
+        best_of(allowed, self.starts, self.ranked, best, some)
+        return best, some
+
+
 def _worth(block: Block) -> npt.NDArray[np.float64]:
     """past_due x margin in the strategy's currency, per row; the stand-ins are worth nothing."""
-    debts, config = block.view.debts, block.config
-    currency = debts["currency"].astype(object)
-    rates = {c: config.rate_of(str(c)) for c in currency.dropna().unique()}
-    rate = currency.map(rates).astype(float).fillna(1.0).to_numpy(dtype=np.float64)
-    margin = debts["margin_share"].to_numpy(dtype=np.float64)
+    of, config = block.columns, block.config
+    code, currencies = of.words("debts", "currency")
+    used = set(np.unique(code).tolist())
+    rates = [config.rate_of(c) if i in used else 1.0 for i, c in enumerate(currencies)]
+    margin = of.floats("debts", "margin_share")
     margin = np.where(np.isnan(margin), config.objective.margin_share, margin)
-    due = np.nan_to_num(debts["past_due"].to_numpy(dtype=np.float64))
-    return np.append(due * margin * rate, np.zeros(block.n_rows - block.n_debts))
+    due = np.nan_to_num(of.floats("debts", "past_due"))
+    worth = due * margin * np.array([*rates, 1.0])[code]
+    return np.append(worth, np.zeros(block.n_rows - block.n_debts))
 
 
 def _open_rows(block: Block, found: Denials) -> Bools:
     """Debts that are still collected; the reasons of ended ones only matter where all ended."""
-    ended = np.zeros(block.n_words, dtype=np.uint64)
-    for i, rule in enumerate(block.rules):
-        if rule.kind == "suppression" and rule.parameters["flag"] in ENDED_RULES:
-            word, bit = block.bit(i)
-            ended[word] |= bit
+    ended = block.bound.once("ended", lambda: _ended_bits(block))
     over = ((found.bits[:, :, :1] & ended[:, None, None]) != 0).any(axis=(0, 2))
     alive = np.bincount(block.customer[~over], minlength=block.n)[block.customer] > 0
     return ~over | ~alive
+
+
+def _ended_bits(block: Block) -> npt.NDArray[np.uint64]:
+    ended = np.zeros(block.n_words, dtype=np.uint64)
+    for i in block.of_kind("suppression"):
+        if block.rules[i].parameters["flag"] in ENDED_RULES:
+            word, bit = block.bit(i)
+            ended[word] |= bit
+    return ended
 
 
 #: rules of the house (and their flags) that deny debts which are over
@@ -156,47 +202,11 @@ ENDED_RULES = (
 )
 
 
-def _ranking(block: Block, worth: npt.NDArray[np.float64], open_row: Bools) -> Ints:
-    """Rows sorted by customer, open ones first, then worth downwards, then debt id."""
-    debt = np.append(
-        block.view.debts["debt"].to_numpy(dtype=np.int64),
-        np.arange(block.n_rows - block.n_debts) + len(block.view.debt_ids),
-    )
-    return np.lexsort((debt, -worth, ~open_row, block.customer))
-
-
-def _ranks(block: Block, order: Ints) -> list[Ints]:
-    """Rows that come first for their customer, those that come second, and so on."""
-    customer = block.customer[order]
-    start = np.searchsorted(customer, customer, side="left")
-    rank = np.arange(len(order)) - start
-    by_rank = np.argsort(rank, kind="stable")
-    cuts = np.cumsum(np.bincount(rank)) if len(rank) else np.empty(0, np.int64)
-    return [order[part] for part in np.split(by_rank, cuts[:-1])] if len(cuts) else []
-
-
-def _best_rows(block: Block, allowed: Bools, ranks: list[Ints]) -> tuple[Ints, Bools]:
-    """Return the first allowed row of every (customer, action), else the customer's first row."""
-    best = np.zeros((block.n, block.m), dtype=np.int64)
-    some = np.zeros((block.n, block.m), dtype=bool)
-    for rank, rows in enumerate(ranks):
-        who = block.customer[rows]
-        if rank == 0:
-            best[who] = rows[:, None]
-            some[who] = allowed[rows]
-            continue
-        new = allowed[rows] & ~some[who]
-        best[who] = np.where(new, rows[:, None], best[who])
-        some[who] |= new
-    return best, some
-
-
 class _Picker:
     """Picks values of each (customer, action)'s best row: whole rows first, then the others."""
 
-    def __init__(self, first: Ints, best: Ints, block: Block) -> None:
-        self.first = np.zeros(block.n, dtype=np.int64)
-        self.first[block.customer[first]] = first  # ranks are sorted by customer, rows are not
+    def __init__(self, rows: _Rows, best: Ints, block: Block) -> None:
+        self.first = rows.ranked[rows.starts[:-1]]  # everybody has a row
         self.who, self.action = np.nonzero(best != self.first[:, None])
         self.row = best[self.who, self.action]
         self.channel_of = block.channel_of
@@ -211,30 +221,24 @@ class _Picker:
 
 
 def _reasons(
-    block: Block, found: Denials, allowed: Bools, ranks: list[Ints], open_row: Bools
+    block: Block, found: Denials, allowed: Bools, rows: _Rows
 ) -> tuple[npt.NDArray[np.int32], tuple[tuple[str, ...], ...]]:
     """Union over the customer's open debts of the rules that deny, as codes of distinct sets."""
-    bits = np.zeros((block.n_words, block.n, block.m), dtype=np.uint64)
-    for rows in ranks:
-        rows = rows[open_row[rows]]
-        bits[:, block.customer[rows]] |= found.bits[:, rows]
-    blocked = ~allowed
-    words = [word[blocked] for word in bits]
-    code = np.zeros(len(words[0]), dtype=np.int64)
-    for word in words:
-        dense, distinct = pd.factorize(word)
-        code = code * max(len(distinct), 1) + dense
-    dense = pd.factorize(code)[0] if len(words) > 1 else code
-    first = np.full(int(dense.max(initial=-1)) + 1, -1, dtype=np.int64)
-    first[dense[::-1]] = np.arange(len(dense))[::-1]
-    names = [_names(block, [int(w[i]) for w in words]) for i in first]
+    code = np.full(allowed.shape, -1, dtype=np.int32)
+    room = 1024
+    while True:
+        met = np.empty((room, block.n_words), dtype=np.uint64)
+        places = np.full(2 * room, -1, dtype=np.int32)
+        count = reason_codes(
+            found.bits, allowed, rows.open_row, rows.starts, rows.ranked, code, met, places
+        )
+        if count >= 0:
+            break
+        room *= 4
+    names = [_names(block, words) for words in met[:count].tolist()]
     sets = tuple(sorted({(), *names}))
     position = {s: i for i, s in enumerate(sets)}
-    lookup = np.array([position[s] for s in names], dtype=np.int32)
-    reason = np.full(allowed.shape, position[()], dtype=np.int32)
-    if len(dense):
-        reason[blocked] = lookup[dense]
-    return reason, sets
+    return np.array([*(position[s] for s in names), position[()]], dtype=np.int32)[code], sets
 
 
 def _names(block: Block, words: list[int]) -> tuple[str, ...]:
@@ -250,57 +254,37 @@ def _names(block: Block, words: list[int]) -> tuple[str, ...]:
 # ---- when it becomes lawful ----------------------------------------------------------------------
 
 
-def _lawful_from(
-    block: Block, found: Denials, allowed: Bools, open_row: Bools, ranks: list[Ints]
-) -> Ints:
+def _lawful_from(block: Block, found: Denials, allowed: Bools, rows: _Rows) -> Ints:
     """Earliest over open debts of: the last release, then the next open hour in all zones."""
-    blocked = ~found.allowed & open_row[:, None] & ~allowed[block.customer]
-    blocked &= found.release != INDEFINITE
-    zones = np.array([bool(z) for z in block.places.zone_sets], dtype=bool)
-    blocked &= zones[block.zone_set][:, None]
-    out = np.full((block.n, block.m), INDEFINITE)
-    if blocked.any():
-        begin = block.window.begin_us
-        latest = int(np.max(found.release[blocked], initial=NEVER))
-        days = LOOK_AHEAD_DAYS + max(0, (latest - begin) // DAY_US + 1 if latest > begin else 0)
-        opens = _next_opens(block, found, blocked, min(int(days), _FARTHEST_DAYS))
-        for rows in ranks:
-            who = block.customer[rows]
-            out[who] = np.minimum(out[who], opens[rows])
-    return np.where((out == INDEFINITE) | allowed, NO_INSTANT, out)
-
-
-def _next_opens(block: Block, found: Denials, blocked: Bools, days: int) -> Ints:
-    """Return per blocked row and action the first open start after the release."""
+    zones = np.array([bool(z) for z in block.places.zone_sets], dtype=bool)[block.zone_set]
+    groups, group_of = block.bound.once("twins", lambda: _twins(block))
     begin = block.window.begin_us
-    out = np.full(blocked.shape, INDEFINITE)
-    key = found.times.key
-    by_key = np.argsort(key, kind="stable")
-    cuts = np.searchsorted(key[by_key], np.arange(len(found.times.start) + 1))
-    twins = _twins(block)
-    for k in range(len(found.times.start)):
-        rows = by_key[cuts[k] : cuts[k + 1]]
-        hit = blocked[rows]
-        if not hit.any():
-            continue
-        for group in twins:
-            mine = hit[:, group]
-            own = np.flatnonzero(mine.any(axis=1))
-            if len(own) == 0:
-                continue
-            at, mine = rows[own], mine[own]
-            cells = (at[:, None], group)
-            after = np.where(mine, np.maximum(found.release[cells], begin), begin)
-            opens = found.clock.next_open(k, int(group[0]), after.ravel(), days).reshape(
-                after.shape
-            )
-            # a basis of consent that has expired by then is no basis
-            expired = opens >= found.points.until[at[:, None], block.channel_of[group]]
-            out[cells] = np.where((opens == NO_INSTANT) | expired | ~mine, INDEFINITE, opens)
-    return out
+    until, opened = found.points.until, rows.open_row
+    n_keys = len(found.times.start)
+    latest = np.full((n_keys, len(groups)), NEVER)
+    latest_release(
+        allowed, found.allowed, found.release, block.customer, found.times.key, group_of,
+        opened, zones, latest,
+    )  # fmt: skip
+    longest = int(latest.max(initial=NEVER))
+    if longest == NEVER:
+        return np.full(allowed.shape, NO_INSTANT)
+    days = LOOK_AHEAD_DAYS + max(0, (longest - begin) // DAY_US + 1 if longest > begin else 0)
+    wanted = latest != NEVER
+    lists = found.clock.opens(wanted, groups, min(int(days), _FARTHEST_DAYS))
+    list_of = np.full(wanted.shape, -1, dtype=np.int64)
+    list_of[wanted] = np.arange(len(lists))
+    starts = np.cumsum([0, *map(len, lists)], dtype=np.int64)
+    out = np.empty(allowed.shape, dtype=np.int64)
+    first_opens(
+        allowed, found.allowed, found.release, begin, until, block.channel_of, found.times.key,
+        group_of, list_of, starts, np.concatenate(lists), opened, zones, rows.starts, rows.ranked,
+        out,
+    )  # fmt: skip
+    return np.where(out == INDEFINITE, NO_INSTANT, out)
 
 
-def _twins(block: Block) -> list[Ints]:
+def _twins(block: Block) -> tuple[list[Ints], Ints]:
     """Actions of one hour whose channels the hours rules treat alike are looked up together."""
     hours = block.of_kind("hours", "holiday")
     alike = block.reach[:, hours].transpose(2, 0, 1).reshape(len(block.channels), -1)
@@ -308,7 +292,10 @@ def _twins(block: Block) -> list[Ints]:
     for a in range(block.m):
         mark = (int(block.actions.hours[a]), alike[block.channel_of[a]].tobytes())
         found.setdefault(mark, []).append(a)
-    return [np.array(group, dtype=np.int64) for group in found.values()]
+    group_of = np.empty(block.m, dtype=np.int64)
+    for g, own in enumerate(found.values()):
+        group_of[own] = g
+    return [np.array(own, dtype=np.int64) for own in found.values()], group_of
 
 
 # ---- debts named together ------------------------------------------------------------------------
@@ -316,21 +303,21 @@ def _twins(block: Block) -> list[Ints]:
 
 def _other_debts(block: Block, allowed: Bools) -> tuple[str, ...]:
     """Other debts of the same customer, creditor and ownership, allowed wherever a row is."""
-    debts = block.view.debts
-    names = np.full(block.n_debts, "", dtype=object)
-    several = np.flatnonzero(np.bincount(block.customer[: block.n_debts], minlength=block.n)[
-        block.customer[: block.n_debts]
-    ] > 1)  # fmt: skip
-    known = (debts["creditor"].notna() & debts["ownership"].notna()).to_numpy(dtype=bool)
-    several = several[known[several] & allowed[several].any(axis=1)]
+    of = block.columns
+    owner = block.customer[: block.n_debts]
+    several = np.flatnonzero(np.bincount(owner, minlength=block.n)[owner] > 1)
+    if len(several):
+        creditor, ownership = (of.coded("debts", c)[0] for c in ("creditor", "ownership"))
+        several = several[(creditor[several] >= 0) & (ownership[several] >= 0)]
+        several = several[allowed[several].any(axis=1)]
     if len(several) == 0:
-        return tuple(names.tolist())
-    own = debts.iloc[several]
+        return ("",) * block.n_debts
+    names = np.full(block.n_debts, "", dtype=object)
     key = np.stack(
         [
             block.customer[several],
-            pd.factorize(own["creditor"].astype(object))[0],
-            pd.factorize(own["ownership"].astype(object))[0],
+            creditor[several],
+            ownership[several],
         ]
     )
     _, group = np.unique(key, axis=1, return_inverse=True)
@@ -341,9 +328,9 @@ def _other_debts(block: Block, allowed: Bools) -> tuple[str, ...]:
     a, b = a[fits], b[fits]
     fits = ~(allowed[a] & ~allowed[b]).any(axis=1)
     a, b = a[fits], b[fits]
-    code = debts["debt"].to_numpy(dtype=np.int64)[b]  # codes are in the order of ids
+    code = of.ints("debts", "debt")[b]  # codes are in the order of ids
     order = np.lexsort((code, a))
-    a, ids = a[order], debts["debt_id"].to_numpy(dtype=object)[b[order]]
+    a, ids = a[order], block.view.debt_ids[code[order]]
     rank = np.arange(len(a)) - np.searchsorted(a, a, side="left")
     for k in range(int(rank.max(initial=-1)) + 1):
         at = rank == k

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.block import Block
 from contactopt.compliance.data_tables import table
-from contactopt.compliance.words import code_words, mask_of, touch_words
+from contactopt.compliance.local_days import NO_WEEK, day_edges
+from contactopt.compliance.words import TouchWords, code_words, mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["Events", "LocalDays"]
 
@@ -74,42 +74,75 @@ class Events:
         customers : bool array, shape (n,), optional
             Whose touches are wanted; default everybody's.
         """
-        view, config = block.view, block.config
-        touches = view.touches
-        wanted = touches["started_us"].to_numpy(dtype=np.int64) >= oldest_us
+        of = block.columns
+        started, customer = of.ints("touches", "started_us"), of.ints("touches", "customer")
+        wanted = started >= oldest_us
         if customers is not None:
-            wanted &= customers[touches["customer"].to_numpy(dtype=np.int64)]
-        recent = np.flatnonzero(wanted)
-        touches = touches.iloc[recent].reset_index(drop=True)
-        decisions = view.decisions
-        plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
-        slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
-        planned_at = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(np.int64), slot)
-        ahead = plans[["channel"]].assign(outcome="unknown", machine_only=False)
-        near = block.neighbours
-        near = near[near["planned"] | (near["started_us"] >= oldest_us)]
-        words = (touch_words(part, config) for part in (touches, ahead, near))
-        channel, outcome, medium = (np.concatenate(part) for part in zip(*words, strict=True))
-        k, p, s = len(touches), len(plans), len(near)
-        no, yes = np.zeros(p, dtype=bool), np.ones(p, dtype=bool)
+            wanted &= customers[customer]
+        at = np.flatnonzero(wanted)
+        plans = np.flatnonzero(of.bools("decisions", "open"))
+        slot = of.ints("decisions", "slot_start_us")[plans]
+        decided = of.ints("decisions", "decided_us")[plans]
+        channel, outcome, medium = _words_of(block, at, plans)
+        k, p = len(at), len(plans)
         inbound, outbound = (
-            _with(_is(touches["direction"], w), planned, _is(near["direction"], w))
-            for w, planned in (("inbound", no), ("outbound", yes))
+            np.append(of.among("touches", "direction", word)[at], np.full(p, word == "outbound"))
+            for word in ("inbound", "outbound")
         )
-        return cls(
-            customer=_join(touches["customer"], plans["customer"], near["customer"]),
-            time=_join(touches["started_us"], planned_at, near["started_us"]),
+        code, collectors = of.words("touches", "collector")
+        none = np.full(p, -1, dtype=np.int64)
+        own = cls(
+            customer=np.append(customer[at], of.ints("decisions", "customer")[plans]),
+            time=np.append(started[at], np.where(slot == NO_INSTANT, decided, slot)),
             inbound=~outbound,
             outbound=~inbound,
-            ours=_with(_ours(touches, config), yes, _ours(near, config)),
-            planned=_with(np.zeros(k, dtype=bool), yes, near["planned"].to_numpy(dtype=bool)),
+            ours=np.append(_ours(code[at], collectors, block), np.ones(p, dtype=bool)),
+            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
             channel=channel,
             outcome=outcome,
             medium=medium,
-            point=_join(touches["contact_point"], np.full(p, -1), near["contact_point"]),
-            touch=_join(recent, np.full(p + s, -1)),
-            flags=np.append(_flags(touches), np.zeros(p + s, dtype=np.uint64)),
-            shared=_with(np.zeros(k, dtype=bool), no, np.ones(s, dtype=bool)),
+            point=np.append(of.ints("touches", "contact_point")[at], none),
+            touch=np.append(at, none),
+            flags=np.append(_flags(block.view.touches, at), np.zeros(p, dtype=np.uint64)),
+            shared=np.zeros(k + p, dtype=bool),
+        )
+        near = block.neighbours
+        if len(near):
+            near = near[near["planned"] | (near["started_us"] >= oldest_us)]
+        return own.plus(cls._of_others(block, near)) if len(near) else own
+
+    @classmethod
+    def _of_others(cls, block: Block, near: pd.DataFrame) -> Events:
+        """Return contacts with others at points that customers of the block have too."""
+        code, names = code_words(near["channel"])
+        result, outcomes = code_words(near["outcome"])
+        machine = near["machine_only"].to_numpy(dtype=bool)
+        words = TouchWords.of(names, outcomes, block.config).read(code, result, machine)
+        direction = near["direction"].to_numpy(dtype=object)
+        n = len(near)
+        return cls(
+            customer=near["customer"].to_numpy(dtype=np.int64),
+            time=near["started_us"].to_numpy(dtype=np.int64),
+            inbound=direction != "outbound",
+            outbound=direction != "inbound",
+            ours=_ours(*code_words(near["collector"]), block),
+            planned=near["planned"].to_numpy(dtype=bool),
+            channel=words[0],
+            outcome=words[1],
+            medium=words[2],
+            point=near["contact_point"].to_numpy(dtype=np.int64),
+            touch=np.full(n, -1, dtype=np.int64),
+            flags=np.zeros(n, dtype=np.uint64),
+            shared=np.ones(n, dtype=bool),
+        )
+
+    def plus(self, more: Events) -> Events:
+        """Return these events and more."""
+        return Events(
+            **{
+                name: np.concatenate([getattr(self, name), getattr(more, name)])
+                for name in self.__dataclass_fields__
+            }
         )
 
     def __len__(self) -> int:
@@ -120,56 +153,58 @@ class Events:
         return Events(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
 
 
-def _is(column: pd.Series, word: str) -> Bools:
-    """Whether each entry is a word; null is none."""
-    code, names = code_words(column)
-    return code == (names.index(word) if word in names else -2)
+def _words_of(block: Block, touches: Ints, plans: Ints) -> tuple[Any, Any, Any]:
+    """Channel bits, outcome bits and medium of some touches, then of some open plans."""
+    of = block.columns
+    code, channels = of.words("touches", "channel")
+    result, outcomes = of.words("touches", "outcome")
+    ahead, names = of.words("decisions", "channel")
+    said = ("touch_words", tuple(channels), tuple(outcomes), tuple(names))
+    kept, later = block.compiled.once(
+        said,
+        lambda: (
+            TouchWords.of(channels, outcomes, block.config),
+            TouchWords.of(names, ["unknown"], block.config),
+        ),
+    )
+    machine = of.bools("touches", "machine_only")[touches]
+    past = kept.read(code[touches], result[touches], machine)
+    if len(plans) == 0:
+        return past
+    nothing = np.zeros(len(plans), dtype=np.int64)
+    plan = later.read(ahead[plans], nothing, nothing > 0)
+    channel, outcome, medium = (np.concatenate(p) for p in zip(past, plan, strict=True))
+    return channel, outcome, medium
 
 
-def _flags(touches: pd.DataFrame) -> npt.NDArray[np.uint64]:
+def _flags(touches: pd.DataFrame, at: Ints) -> npt.NDArray[np.uint64]:
     if "flags" not in touches:
-        return np.zeros(len(touches), dtype=np.uint64)
+        return np.zeros(len(at), dtype=np.uint64)
     known = table("words")["contact_flags"]
     masks = [
-        mask_of([f for f in flags if f in known], "contact_flags") for flags in touches["flags"]
+        mask_of([f for f in flags if f in known], "contact_flags")
+        for flags in touches["flags"].iloc[at]
     ]
     return np.array(masks, dtype=np.uint64)
 
 
-def _ours(touches: pd.DataFrame, config: Any) -> Bools:
-    collector = touches["collector"].astype(object)
-    return (collector.isna() | (collector == config.collector)).to_numpy(dtype=bool)
-
-
-def _with(*parts: Bools) -> Bools:
-    return np.concatenate(parts).astype(bool)
-
-
-def _join(*parts: Any) -> Ints:
-    return np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
+def _ours(code: Ints, collectors: list[str], block: Block) -> Bools:
+    """Whether contacts were on our behalf; nobody named: yes."""
+    return np.array([*(c == block.config.collector for c in collectors), True])[code]
 
 
 class LocalDays:
-    """Local day of every event in every candidate zone, and the instants at which days begin.
+    """The instants at which local days around events begin, over all candidate zones.
 
     Parameters
     ----------
     block : Block
     events : Events
-    reach : int
-        Largest shift in days, either way, that will be asked for.
     """
 
-    def __init__(self, block: Block, events: Events, reach: int) -> None:
-        self.source, zone = block.in_zones(block.places.zone_set[events.customer])
-        self.starts = np.searchsorted(self.source, np.arange(len(events) + 1))
-        self.zone = zone.codes.astype(np.int64)
-        self.day = local_day(events.time[self.source], zone)
-        self.first = int(self.day.min(initial=0)) - reach - 8
-        span = int(self.day.max(initial=0)) + reach + 9 - self.first if len(self.day) else 1
-        # few zones and days: the instants are looked up, not worked out per event
-        days = self.first + np.arange(span)
-        self.begins = np.stack([local_day_start(days, str(z)) for z in zone.categories] or [days])
+    def __init__(self, block: Block, events: Events) -> None:
+        self.table, self.time = block.zone_table, events.time
+        self.zone_set = block.places.zone_set[events.customer]
 
     def latest(self, events: Ints, shift: int, week_start: str | None = None) -> Ints:
         """Return the latest instant over zones at which day + shift begins, per event given.
@@ -177,20 +212,12 @@ class LocalDays:
         With a week start: at which the event's week, and shift days, have passed. `NEVER` for
         customers without a zone.
         """
-        return self._edge(events, shift, week_start, np.maximum, NEVER)
+        return self._edges(events, shift, week_start)[1]
 
     def earliest(self, events: Ints, shift: int, week_start: str | None = None) -> Ints:
         """Return the earliest instant over zones at which day + shift begins (or the week)."""
-        return self._edge(events, shift, week_start, np.minimum, np.iinfo(np.int64).max)
+        return self._edges(events, shift, week_start)[0]
 
-    def _edge(self, events: Ints, shift: int, week_start: str | None, pick: Any, none: int) -> Ints:
-        out = np.full(len(events), none)
-        count = self.starts[events + 1] - self.starts[events]
-        for rank in range(int(count.max(initial=0))):
-            own = np.flatnonzero(count > rank)
-            pair = self.starts[events[own]] + rank
-            day = self.day[pair]
-            if week_start is not None:
-                day = day - (day + _WEEK_SHIFT[week_start]) % 7
-            out[own] = pick(out[own], self.begins[self.zone[pair], day + shift - self.first])
-        return out
+    def _edges(self, events: Ints, shift: int, week_start: str | None) -> tuple[Ints, Ints]:
+        week = NO_WEEK if week_start is None else _WEEK_SHIFT[week_start]
+        return day_edges(self.table, self.time[events], self.zone_set[events], shift, week)

@@ -261,7 +261,7 @@ class _Counted:
         }
         longest = max([7, *(days_counted(block.rules[i]) for i in self.rules.values())])
         self.events = Events.of(block, block.view.as_of_us - (longest + 3) * DAY_US)
-        self.days = LocalDays(block, self.events, longest)
+        self.days = LocalDays(block, self.events)
 
     def of(self, customer: int, action: int, rule_id: str) -> list[dict[str, Any]]:
         """Return the events, oldest first; empty for rules that count nothing."""

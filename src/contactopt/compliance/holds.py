@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.data_tables import table
-from contactopt.compliance.fact_table import ALL, FactIndex, fact_frame
+from contactopt.compliance.fact_table import ALL, FactIndex, Facts, fact_arrays, joined
 from contactopt.compliance.pack_check import DAYS, minutes_of
-from contactopt.compliance.words import channel_words, code_words, root_of
+from contactopt.compliance.words import channel_words, root_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
 from contactopt.journal.local_time import DAY_US, local_us, to_us
@@ -25,41 +24,46 @@ Bits = npt.NDArray[np.uint64]
 MINUTE_US = 60_000_000
 
 
-def facts_of_holds(block: Block, index: FactIndex) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+#: facts of holds while they are made: one array per field of `Facts`
+_Held = dict[str, Any]
+
+
+def facts_of_holds(block: Block, index: FactIndex) -> tuple[Facts, list[dict[str, Any]]]:
     """Return the holds that are in force or begin soon, and the local windows they name."""
-    holds = block.view.holds
-    end = holds["ends_us"].to_numpy(dtype=np.int64)
+    of = block.columns
+    if of.size("holds") == 0:
+        return fact_arrays(0), []
+    end = of.ints("holds", "ends_us")
     end = np.where(end == NO_INSTANT, INDEFINITE, end)
-    live = np.flatnonzero(end > block.view.as_of_us)
-    holds, end = holds.iloc[live].reset_index(drop=True), end[live]
-    debt = holds["debt"].to_numpy(dtype=np.int64)
-    kind, kinds = code_words(holds["kind"])
-    names = np.array([index.of(f"hold:{k}") for k in kinds] + [index.of("hold:do_not_contact")])
+    debt = of.ints("holds", "debt")
     row = np.where(debt < 0, -1, block.row_of_debt[debt])
-    frame = fact_frame(
-        len(holds),
-        customer=np.where(row >= 0, block.customer[row], holds["customer"].to_numpy(np.int64)),
+    # of a debt that is not known: nothing to deny
+    live = np.flatnonzero((end > block.view.as_of_us) & ((debt < 0) | (row >= 0)))
+    kind, kinds = of.words("holds", "kind")
+    names = np.array([index.of(f"hold:{k}") for k in kinds] + [index.of("hold:do_not_contact")])
+    row, kind = row[live], kind[live]
+    plain = fact_arrays(
+        len(live),
+        customer=np.where(row >= 0, block.customer[row], of.ints("holds", "customer")[live]),
         row=row,
         name=names[kind],
-        channels=_reached_by(block, holds["channel"]),
-        start=holds["starts_us"].to_numpy(dtype=np.int64),
-        end=end,
-        point=holds["contact_point"].to_numpy(dtype=np.int64),
+        channels=_reached_by(block)[live],
+        start=of.ints("holds", "starts_us")[live],
+        end=end[live],
+        point=of.ints("holds", "contact_point")[live],
     )
-    frame = frame[(debt < 0) | (row >= 0)]  # of a debt that is not known: nothing to deny
+    held: _Held = {k: np.array(v) for k, v in plain.__dict__.items() if k != "windows"}
     windows: list[dict[str, Any]] = []
-    for k, word in enumerate(kinds):
-        how = table("flags")["holds"].get(word)
-        at = np.flatnonzero(kind == k)
-        at = at[np.isin(at, frame.index)]
-        if how and len(at):
-            _apply(block, frame, holds, at, how, windows)
-    return frame, windows
+    for k in np.unique(kind).tolist():
+        how = table("flags")["holds"].get(kinds[k]) if k >= 0 else None
+        if how:
+            _apply(block, held, live, np.flatnonzero(kind == k), how, windows)
+    return joined([Facts(**held)]), windows
 
 
-def _reached_by(block: Block, channel: pd.Series) -> Bits:
+def _reached_by(block: Block) -> Bits:
     """Channels a hold reaches: those whose rule words include all of its channel's; null: all."""
-    code, names = code_words(channel)
+    code, names = block.columns.words("holds", "channel")
     masks = [channel_mask(block, name) for name in names]
     return np.array([*masks, ALL], dtype=np.uint64)[code]
 
@@ -69,6 +73,10 @@ def channel_mask(block: Block, name: str) -> np.uint64:
 
     Self-service and unknown words reach every channel.
     """
+    return block.compiled.once(("channel_mask", name), lambda: _channel_mask(block, name))
+
+
+def _channel_mask(block: Block, name: str) -> np.uint64:
     words = channel_words(name, block.config)
     if not words or root_of(name, block.config) is None:
         return ALL
@@ -88,66 +96,67 @@ def _mask_of(block: Block, names: Any) -> np.uint64:
 
 
 def _apply(
-    block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints, how: dict[str, Any],
+    block: Block, held: _Held, live: Ints, at: Ints, how: dict[str, Any],
     windows: list[dict[str, Any]],
 ) -> None:  # fmt: skip
-    """Bring a hold's own meaning into the facts at some positions."""
+    """Bring a hold's own meaning into the facts at some positions; ``live``: their holds."""
     if "only_place" in how:
-        frame.loc[at, "place"] = 1
+        held["place"][at] = 1
     if "spares_channels" in how:
         spared = [
             c
             for c, name in enumerate(block.channels)
             if root_of(name, block.config) in how["spares_channels"]
         ]
-        frame.loc[at, "channels"] = ALL ^ np.uint64(sum(1 << c for c in spared))
-    if how.get("detail") == "local_window":
-        _local_windows(frame, holds, at, windows)
-    elif how.get("detail") == "agreed_window":
-        _agreed(block, frame, holds, at)
-    elif how.get("detail") == "channels":
-        _refused(block, frame, holds, at)
+        held["channels"][at] = ALL ^ np.uint64(sum(1 << c for c in spared))
+    detail = how.get("detail")
+    if detail is None:
+        return
+    details = block.view.holds["detail"].iloc[live[at]].tolist()
+    if detail == "local_window":
+        _local_windows(held, details, at, windows)
+    elif detail == "agreed_window":
+        _agreed(block, held, details, live, at)
+    elif detail == "channels":
+        _refused(block, held, details, live, at)
 
 
 def _local_windows(
-    frame: pd.DataFrame, holds: pd.DataFrame, at: Ints, windows: list[dict[str, Any]]
+    held: _Held, details: list[Any], at: Ints, windows: list[dict[str, Any]]
 ) -> None:
-    details = list(holds["detail"])
     texts = {
-        i: json.dumps(details[i], sort_keys=True)
-        for i in at.tolist()
-        if isinstance(details[i], dict)
+        i: json.dumps(detail, sort_keys=True)
+        for i, detail in zip(at.tolist(), details, strict=True)
+        if isinstance(detail, dict)
     }
     for text in sorted(set(texts.values())):
         detail = json.loads(text)
         rows = [i for i, t in texts.items() if t == text]
         if detail.get("place") == "work":
-            frame.loc[rows, "place"] = 1
+            held["place"][rows] = 1
         if {"start", "end", "days"} & set(detail):
-            frame.loc[rows, "local_window"] = len(windows)
+            held["local_window"][rows] = len(windows)
             windows.append(detail)
 
 
-def _agreed(block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints) -> None:
+def _agreed(block: Block, held: _Held, details: list[Any], live: Ints, at: Ints) -> None:
     """Nothing until the hold ends, but the agreed call inside its window."""
-    details = holds["detail"].iloc[at]
     begin = np.array([_instant(d, "from") for d in details], dtype=np.int64)
     to = np.array([_instant(d, "to") for d in details], dtype=np.int64)
-    starts, end = frame.loc[at, "start"].to_numpy(), frame.loc[at, "end"].to_numpy()
+    starts, end = held["start"][at], held["end"][at]
     told = (begin != NO_INSTANT) & (to != NO_INSTANT)
     ahead = ~told & (starts > block.view.as_of_us)
-    frame.loc[at, "spare_from"] = np.where(told, begin, np.where(ahead, starts, NEVER))
-    frame.loc[at, "spare_to"] = np.where(told, to, np.where(ahead, end, NEVER))
+    held["spare_from"][at] = np.where(told, begin, np.where(ahead, starts, NEVER))
+    held["spare_to"][at] = np.where(told, to, np.where(ahead, end, NEVER))
     over = np.where((end == INDEFINITE) & told, to, end)
     # unless the callback is past, this batch does not know how it went: it adds nothing after it
-    frame.loc[at, "end"] = np.maximum(over, block.window.end_us)
+    held["end"][at] = np.maximum(over, block.window.end_us)
     # what was agreed is that channel and no other: an agent's call is no leave for a robot's
-    named = holds["channel"].iloc[at].astype(object)
-    frame.loc[at, "spare_channels"] = np.array(
-        [ALL if pd.isna(name) else _exactly(block, str(name)) for name in named], dtype=np.uint64
-    )
-    frame.loc[at, "channels"] = ALL
-    frame.loc[at, "start"] = NEVER
+    code, names = block.columns.words("holds", "channel")
+    exact = np.array([*(_exactly(block, name) for name in names), ALL], dtype=np.uint64)
+    held["spare_channels"][at] = exact[code[live[at]]]
+    held["channels"][at] = ALL
+    held["start"][at] = NEVER
 
 
 def _instant(detail: Any, key: str) -> int:
@@ -159,19 +168,17 @@ def _instant(detail: Any, key: str) -> int:
         return NO_INSTANT  # unreadable, or without a zone: the window is not known
 
 
-def _refused(block: Block, frame: pd.DataFrame, holds: pd.DataFrame, at: Ints) -> None:
+def _refused(block: Block, held: _Held, details: list[Any], live: Ints, at: Ints) -> None:
     """Read which channels a preference refuses, where the hold itself names none."""
-    details = list(holds["detail"])
-    named = holds["channel"].notna().to_numpy(dtype=bool)
-    for i in at.tolist():
-        detail: Any = details[i]
-        if named[i] or not isinstance(detail, dict):
+    named = block.columns.known("holds", "channel")[live[at]].tolist()
+    for i, detail, has_channel in zip(at.tolist(), details, named, strict=True):
+        if has_channel or not isinstance(detail, dict):
             continue
         if isinstance(detail.get("refused"), list) and detail["refused"]:
-            frame.loc[i, "channels"] = _mask_of(block, detail["refused"])
+            held["channels"][i] = _mask_of(block, detail["refused"])
         elif isinstance(detail.get("only"), list) and detail["only"]:
             only = {c for c, n in enumerate(block.channels) if n in detail["only"]}
-            frame.loc[i, "channels"] = ALL ^ np.uint64(sum(1 << c for c in only))
+            held["channels"][i] = ALL ^ np.uint64(sum(1 << c for c in only))
 
 
 def local_window_mask(

@@ -37,8 +37,8 @@ def went_there(block: Block, events: Events, rule: Rule) -> Bools:
     """Whether events went to the kind of line and place that a rule counts; not known: yes."""
     if not ({"line_type", "place"} & set(rule.parameters)):
         return np.ones(len(events), dtype=bool)
-    points = block.view.points
+    code = block.columns.ints("points", "contact_point")
     rows = np.full(len(block.view.point_ids) + 1, -1, dtype=np.int64)
-    rows[points["contact_point"].to_numpy(dtype=np.int64)] = np.arange(len(points))
+    rows[code] = np.arange(len(code))
     row = rows[events.point]
     return (row < 0) | on_line(block, rule, row)

@@ -7,7 +7,6 @@ candidate zones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,6 +18,7 @@ import pandas as pd
 
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.rule import within
+from contactopt.compliance.view_columns import columns_of
 
 __all__ = ["UNKNOWN", "Ground", "Places", "places_of", "zones_of_jurisdiction"]
 
@@ -84,57 +84,103 @@ def zones_of_jurisdiction(jurisdiction: str) -> tuple[str, ...]:
     return _country_zones().get(jurisdiction.split("-")[0], ())
 
 
-def places_of(
-    customers: pd.DataFrame,
-    points: pd.DataFrame,
-    zones: Mapping[str, tuple[str, ...]] | None = None,
-) -> Places:
-    """Collect the candidates of every customer.
+def places_of(view: Any, compiled: Any) -> Places:
+    """Collect the candidates of every customer of a view.
+
+    Customers of whom the same is known share their places: those are worked out once per kind
+    of customer, and kept with the rule book.
 
     Parameters
     ----------
-    customers : DataFrame
-        Aligned with the customer codes: jurisdiction, locality, time_zone.
-    points : DataFrame
-        Contact points of a journal view. Points of other people and points that are not valid
-        say nothing of where the customer is.
-    zones : mapping, optional
-        Time zones of jurisdictions that a pack names, before those known here.
+    view : JournalView
+        Customers: jurisdiction, locality, time_zone. Points of other people and points that are
+        not valid say nothing of where the customer is.
+    compiled : Compiled
+        Its book may name the time zones of jurisdictions.
     """
-    n = len(customers)
-    telling = points[
-        points["valid"].to_numpy(dtype=bool) & (points["holder"].astype(object) != "third_party")
-    ]
-    owner = telling["customer"].to_numpy(dtype=np.int64)
-    own = _column(customers, "jurisdiction")
-    own = np.where(pd.isna(own), UNKNOWN, own)
-    own_code, point_code, names = _codes(own, telling["jurisdiction"])
+    kinds, kind = _kinds(view)
+    zone_sets, zone_set, grounds, ground = compiled.once(
+        ("places", kinds), lambda: _places(kinds, dict(compiled.book.zones or {}))
+    )
+    return Places(zone_sets, zone_set[kind], grounds, ground[kind])
+
+
+#: jurisdiction, locality, time zone; then jurisdiction and time zone of every point that tells
+_Kind = tuple[tuple[str | None, str | None, str | None], tuple[tuple[str | None, str | None], ...]]
+
+
+def _kinds(view: Any) -> tuple[tuple[_Kind, ...], Ints]:
+    """Return what is known of customers' places, each kind once, and every customer's kind."""
+    columns, n = columns_of(view), len(view.customer_ids)
+    named = [_words(view, "customers", c) for c in ("jurisdiction", "locality", "time_zone")]
+    told = [columns.words("points", c) for c in ("jurisdiction", "time_zone")]
+    says = (told[0][0] >= 0) | (told[1][0] >= 0)
+    says &= columns.bools("points", "valid") & ~columns.among("points", "holder", "third_party")
+    at = np.flatnonzero(says)
+    width = len(told[1][1]) + 1
+    pair = (told[0][0][at] + 1) * width + told[1][0][at] + 1
+    pairs = _sets(n, [(columns.ints("points", "customer")[at], pair)])
+    kind, rows = _unique_rows(np.column_stack([*(code for code, _ in named), pairs]))
+    words = [[*names, None] for _, names in named]
+    places = [[None, *names] for _, names in told]
+    kinds = tuple(
+        (
+            tuple(words[i][row[i]] for i in range(3)),
+            tuple((places[0][p // width], places[1][p % width]) for p in row[3:] if p >= 0),
+        )
+        for row in rows.tolist()
+    )
+    return kinds, kind
+
+
+def _words(view: Any, table: str, name: str) -> tuple[Ints, list[str]]:
+    if name in getattr(view, table):
+        return columns_of(view).words(table, name)
+    return np.full(len(getattr(view, table)), -1, dtype=np.int64), []
+
+
+def _places(
+    kinds: tuple[_Kind, ...], own_zones: dict[str, tuple[str, ...]]
+) -> tuple[tuple[tuple[str, ...], ...], Ints, tuple[Ground, ...], Ints]:
+    """Work out zone sets and grounds of distinct kinds of customers."""
+    n = len(kinds)
+    owner = np.array([i for i, (_, points) in enumerate(kinds) for _ in points], dtype=np.int64)
+    at = [p for _, points in kinds for p in points]
+    own = _objects([UNKNOWN if k[0][0] is None else k[0][0] for k in kinds])
+    own_code, point_code, names = _codes(own, _objects([p[0] for p in at]))
     jurisdictions = _sets(n, [(np.arange(n), own_code), (owner, point_code)])
-    locality, localities = pd.factorize(_column(customers, "locality"), sort=True)
+    locality, localities = pd.factorize(_objects([k[0][1] for k in kinds]), sort=True)
     ground, rows = _unique_rows(np.column_stack([jurisdictions, locality]))
     grounds = tuple(
         Ground(
             tuple(names[c] for c in row[:-1] if c >= 0),
-            None if row[-1] < 0 else localities[row[-1]],
+            None if row[-1] < 0 else str(localities[row[-1]]),
         )
         for row in rows
     )
-    own_zones = dict(zones or {})
-    zone_sets, zone_set = _zones(customers, telling, owner, own_code, point_code, names, own_zones)
-    return Places(zone_sets, zone_set, grounds, ground)
+    declared = _objects([k[0][2] for k in kinds])
+    of_point = _objects([p[1] for p in at])
+    zone_sets, zone_set = _zones(declared, of_point, owner, own_code, point_code, names, own_zones)
+    return zone_sets, zone_set, grounds, ground
+
+
+def _objects(values: list[Any]) -> npt.NDArray[np.object_]:
+    out = np.full(len(values), None, dtype=object)
+    out[:] = values
+    return out
 
 
 def _zones(
-    customers: pd.DataFrame,
-    points: pd.DataFrame,
+    own_zone: npt.NDArray[np.object_],
+    point_zone: npt.NDArray[np.object_],
     owner: Ints,
     own: Ints,
     at_point: Ints,
     names: list[str],
     own_zones: dict[str, tuple[str, ...]],
 ) -> tuple[tuple[tuple[str, ...], ...], Ints]:
-    n = len(customers)
-    declared, of_point, zones = _codes(_column(customers, "time_zone"), points["time_zone"])
+    n = len(own_zone)
+    declared, of_point, zones = _codes(own_zone, point_zone)
     code = {z: i for i, z in enumerate(zones)}
     of_place = [own_zones.get(j) or zones_of_jurisdiction(j) for j in names]
     by_place = [[code.setdefault(z, len(code)) for z in found] for found in of_place]
@@ -193,12 +239,6 @@ def _unrelated(own: Ints, other: Ints, names: list[str]) -> npt.NDArray[np.bool_
     return apart[own, other]
 
 
-def _column(frame: pd.DataFrame, name: str) -> Any:
-    if name in frame:
-        return frame[name].to_numpy(dtype=object)
-    return np.full(len(frame), None, dtype=object)
-
-
 def _codes(a: Any, b: Any) -> tuple[Ints, Ints, list[str]]:
     """Code two columns by the same sorted words; -1 for null."""
     both = np.concatenate([np.asarray(a, dtype=object), np.asarray(b, dtype=object)])
@@ -227,6 +267,8 @@ def _sets(n: int, pairs: list[tuple[Ints, Ints]]) -> Ints:
 def _unique_rows(matrix: Ints) -> tuple[Ints, Ints]:
     """Return the index of each row among the distinct ones, and those, in sorted order."""
     code = np.zeros(len(matrix), dtype=np.int64)
+    if len(matrix) == 1:
+        return code, matrix
     for column in matrix.T:
         _, dense = np.unique(column, return_inverse=True)
         _, code = np.unique(code * (int(dense.max(initial=0)) + 1) + dense, return_inverse=True)

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.counting import TimedDenial
 from contactopt.compliance.data_tables import table
-from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["first_notice", "notice_denials"]
 
@@ -28,27 +27,25 @@ def notice_denials(block: Block) -> list[TimedDenial]:
             continue
         until = first_notice(block, before["event"], int(before.get("wait_days", 0)))
         by_channel = np.where(block.reached(i), until[:, None], NEVER)
-        out.append(TimedDenial(i, by_channel, none, np.zeros((0, block.m), dtype=bool)))
+        out.append(TimedDenial(i, by_channel, none, np.zeros((0, 1), dtype=bool)))
     return out
 
 
 def first_notice(block: Block, event: str, wait_days: int) -> Ints:
     """Return per row when the wait after the first fitting notice is over; else `INDEFINITE`."""
     over = np.full(block.n_rows, INDEFINITE)
-    notices = block.view.notices
+    of = block.columns
+    if of.size("notices") == 0:
+        return over
     how = table("flags")["notices"][event]
-    fits = notices["kind"].astype(object).isin(how["kinds"]).to_numpy(dtype=bool)
+    fits = of.among("notices", "kind", *how["kinds"])
     if "channels" in how:
-        fits = fits & notices["channel"].astype(object).isin(how["channels"]).to_numpy(dtype=bool)
+        fits = fits & of.among("notices", "channel", *how["channels"])
     at = np.flatnonzero(fits)
     if len(at) == 0:
         return over
-    customer = notices["customer"].to_numpy(dtype=np.int64)[at]
-    debt = notices["debt"].to_numpy(dtype=np.int64)[at]
-    sent = notices["sent_us"].to_numpy(dtype=np.int64)[at]
-    source, zone = block.in_zones(block.places.zone_set[customer])
-    end = np.full(len(at), NEVER)
-    np.maximum.at(end, source, local_day_start(local_day(sent[source], zone) + wait_days, zone))
+    customer, debt = of.ints("notices", "customer")[at], of.ints("notices", "debt")[at]
+    _, end = block.day_begins(customer, of.ints("notices", "sent_us")[at], wait_days)
     end = np.where(end == NEVER, INDEFINITE, end)  # no zone is known: no day can be told
     named = np.flatnonzero((debt >= 0) & (block.row_of_debt[debt] >= 0))
     np.minimum.at(over, block.row_of_debt[debt[named]], end[named])

@@ -31,6 +31,8 @@ Bools = npt.NDArray[np.bool_]
 SLOT_MOVED = "plan.slot_moved"
 #: the contact would be lawful now, but not until the planned end of its slot
 CUT_SHORT = "plan.cut_short"
+#: a debt that the contact names is not known at this instant: nobody can judge it
+DEBT_UNKNOWN = "plan.debt_missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,12 @@ class PlannedContacts:
         out = np.full((block.n, len(block.channels)), none, dtype=np.int64)
         out[self.customer, block.channel_of[self.action]] = values
         return out
+
+    def of_rows(self, block: Block) -> Ints:
+        """Return the planned action of each row's customer, 0 where nothing is planned."""
+        out = np.zeros(block.n, dtype=np.int64)
+        out[self.customer] = self.action
+        return out[block.customer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +144,7 @@ def judge_planned(
     out = []
     for i, own in enumerate(said):
         found = set(own) | ({SLOT_MOVED} if moved[i] else set())
+        found |= {DEBT_UNKNOWN} if now.lost[i] else set()
         if short[i]:
             found |= set(late[i]) or {CUT_SHORT}
         out.append(tuple(sorted(found)))
@@ -160,25 +169,26 @@ class _Pass:
         self.block = block
         self.row = block.row_of_debt[contacts.debt]
         self.other_row = block.row_of_debt[contacts.other_debt]
+        self.lost = self.row < 0
+        self.lost[contacts.others_of[self.other_row < 0]] = True
         self.slot = np.full(len(contacts.customer), NO_INSTANT)
         self.before = self.slot.copy()
 
     def spread(self, values: Ints) -> Ints:
-        """Return values of contacts at their rows and actions, shape (n_rows, m)."""
-        out = np.full((self.block.n_rows, self.block.m), NO_INSTANT)
-        c = self.contacts
-        source, rows = self.block.rows_of(c.customer)
-        out[rows, c.action[source]] = values[source]
+        """Return values of contacts at their customers' rows, shape (n_rows, 1)."""
+        out = np.full((self.block.n_rows, 1), NO_INSTANT)
+        source, rows = self.block.rows_of(self.contacts.customer)
+        out[rows, 0] = values[source]
         return out
 
     def bits(self, start: Any) -> Bits:
         """Return the denials of each contact, shape (words, p), with starts changed."""
         found = Denials(self.block, starts=start)
         c = self.contacts
-        self.slot = found.slot[self.row, c.action]
-        self.before = found.before[self.row, c.action]
-        out = found.bits[:, self.row, c.action]
-        more = found.bits[:, self.other_row, c.action[c.others_of]]
+        self.slot = found.slot[self.row, 0]
+        self.before = found.before[self.row, 0]
+        out = found.bits[:, self.row, 0]
+        more = found.bits[:, self.other_row, 0]
         for word, extra in zip(out, more, strict=True):
             np.bitwise_or.at(word, c.others_of, extra)
         return out

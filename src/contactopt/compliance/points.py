@@ -15,12 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
-from contactopt.compliance.consents import ConsentState, at_point
+from contactopt.compliance.consents import ConsentState, PointConsent, at_point
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FactIndex, Facts
 from contactopt.compliance.notices import first_notice
-from contactopt.compliance.words import code_words
-from contactopt.journal.local_time import local_day, local_day_start
 
 __all__ = ["PointChoice", "choose_points"]
 
@@ -76,12 +74,11 @@ def choose_points(block: Block, index: FactIndex, facts: Facts, state: ConsentSt
 
 
 def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactIndex) -> _Candidates:
-    points = block.view.points
-    kind, words = code_words(points["kind"])
-    owner = points["customer"].to_numpy(dtype=np.int64)
+    kind, words = block.columns.words("points", "kind")
+    owner = block.columns.ints("points", "customer")
     customer, point, channel = [], [], []
     for c, name in enumerate(block.channels):
-        kinds = block.config.channel(name).contact_point_kinds or ()
+        kinds = block.compiled.once(("point kinds", name), lambda c=name: _kinds_of(block, c))
         if kinds:
             rows = np.flatnonzero(np.array([*(w in kinds for w in words), False])[kind])
             customer.append(owner[rows])
@@ -104,24 +101,29 @@ def _candidates(block: Block, facts: Facts, state: ConsentState, index: FactInde
     return _Candidates(*joined, facts=against, names=names)
 
 
+def _kinds_of(block: Block, name: str) -> tuple[str, ...]:
+    return tuple(block.config.channel(name).contact_point_kinds or ())
+
+
 def _as_planned(block: Block, customer: Ints, point: Ints, channel: Ints) -> list[Ints]:
     """Keep the point that is planned, where a channel of a customer has a plan."""
-    codes = np.append(block.view.points["contact_point"].to_numpy(dtype=np.int64), -1)
+    codes = np.append(block.columns.ints("points", "contact_point"), -1)
     wanted = block.planned.by_channel(block, block.planned.point, -2)[customer, channel]
     keep = (wanted == -2) | (wanted == codes[point])
     return [customer[keep], point[keep], channel[keep]]
 
 
 def _point_facts(block: Block, point: Ints, against: Bools, index: FactIndex) -> None:
-    points = block.view.points
+    of = block.columns
     has = point >= 0
-    valid = points["valid"].to_numpy(dtype=bool).copy()
-    if "valid_to_us" in points:  # a point must last through the window
-        ends = points["valid_to_us"].to_numpy(dtype=np.int64)
-        valid &= (ends < 0) | (ends >= block.window.end_us)
-    dead = points["dead"].to_numpy(dtype=bool)
+    valid = of.bools("points", "valid")
+    if "valid_to_us" in block.view.points:  # a point must last through the window
+        ends = of.ints("points", "valid_to_us")
+        valid = valid & ((ends < 0) | (ends >= block.window.end_us))
+    dead = of.bools("points", "dead")
     if block.shared.dead:
-        dead = dead | points["contact_point_id"].isin(block.shared.dead).to_numpy(dtype=bool)
+        ids = block.view.points["contact_point_id"]
+        dead = dead | ids.isin(block.shared.dead).to_numpy(dtype=bool)
     said = {
         "point:dead": np.append(dead, False)[point],
         "point:invalid": ~np.append(valid, True)[point],
@@ -142,8 +144,7 @@ def _held(
     at = np.flatnonzero(here)
     if len(at) == 0:
         return
-    points = block.view.points
-    code = np.append(points["contact_point"].to_numpy(dtype=np.int64), -2)[point]
+    code = np.append(block.columns.ints("points", "contact_point"), -2)[point]
     at_work = block.point_is("place", ("work", "unknown"), point)
     left = pd.DataFrame({"customer": facts.customer[at], "f": at})
     right = pd.DataFrame({"customer": customer, "i": np.arange(len(customer))})
@@ -180,7 +181,7 @@ def _patterns(against: Bools) -> tuple[list[Ints], Ints]:
 
 
 def _ask_consent(
-    block: Block, rule: int, found: _Candidates, consent: pd.DataFrame, state: ConsentState,
+    block: Block, rule: int, found: _Candidates, consent: PointConsent, state: ConsentState,
     source: Ints, row: Ints, bits: Bits, until: Ints, expiring: Bits,
 ) -> None:  # fmt: skip
     p = block.rules[rule].parameters
@@ -191,8 +192,8 @@ def _ask_consent(
     asked = block.reach[:, rule][block.rule_set[row], channel]
     if not asked.any():
         return
-    revoked = consent["revoked"].to_numpy()[source]
-    granted = consent["granted_us"].to_numpy()[source]
+    revoked = consent.revoked[source]
+    granted = consent.granted[source]
     word, bit = block.bit(rule)
     if model == "revocation":
         fails = revoked
@@ -217,7 +218,7 @@ def _ask_consent(
 
 
 def _safe_harbor(
-    block: Block, p: dict[str, Any], found: _Candidates, consent: pd.DataFrame, source: Ints
+    block: Block, p: dict[str, Any], found: _Candidates, consent: PointConsent, source: Ints
 ) -> tuple[Bools, Ints]:
     """Whether the basis fails, and when it expires by local dates, earliest zone."""
     known = table("flags")["consent_facts"]["basis"]
@@ -225,19 +226,16 @@ def _safe_harbor(
     at_work = block.point_is("place", ("work", "unknown"), found.point) & ("work_email" in p)
     latest = np.full(len(found.point), NEVER)
     if "consent" in basis:
-        grant = np.where(at_work, consent["own_us"], consent["granted_us"])
+        grant = np.where(at_work, consent.own, consent.granted)
         latest = np.maximum(latest, grant)
     if "inbound" in basis:
-        latest = np.maximum(latest, consent["heard_us"].to_numpy())
+        latest = np.maximum(latest, consent.heard)
     fails = latest == NEVER
     end = np.full(len(latest), INDEFINITE)
     if p.get("expiry_days"):
         shown = np.flatnonzero(~fails)
-        at, zone = block.in_zones(block.places.zone_set[found.customer[shown]])
-        over = local_day_start(local_day(latest[shown][at], zone) + int(p["expiry_days"]) + 1, zone)
-        earliest = np.full(len(shown), INDEFINITE)
-        np.minimum.at(earliest, at, over)
-        end[shown] = earliest
+        days = int(p["expiry_days"]) + 1
+        end[shown], _ = block.day_begins(found.customer[shown], latest[shown], days)
         fails = fails | (end <= block.window.begin_us)
     return fails[source], end[source]
 
@@ -250,8 +248,8 @@ def _choose(
     full = (block.n_words, *shape)
     cell = row * shape[1] + found.channel[source]
     usable = ~(bits != 0).any(axis=0)
-    quality = block.view.points["quality_share"].to_numpy(dtype=np.float64)
-    names = block.view.points["contact_point"].to_numpy(dtype=np.int64)
+    quality = block.columns.floats("points", "quality_share")
+    names = block.columns.ints("points", "contact_point")
     rank = np.empty(len(names) + 1, dtype=np.int64)
     rank[:-1][np.lexsort((names, -np.nan_to_num(quality, nan=-1.0)))] = np.arange(len(names))
     rank[-1] = 0

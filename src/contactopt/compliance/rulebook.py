@@ -24,6 +24,9 @@ __all__ = ["RuleBook"]
 
 #: local dates and the plan's 24 hours reach at most this far from the UTC date of as_of
 _DATE_REACH = timedelta(days=3)
+#: books kept, newest first: what was asked for, packs' texts included, and the answer
+_READ: list[tuple[Any, RuleBook]] = []
+_BOOKS = 8
 _CONFIDENCES = {"legal_text": 1, "summary": 2, "memory": 3}
 
 
@@ -56,7 +59,8 @@ class RuleBook:
     Notes
     -----
     `load` reads the packs from disk each time: a changed pack of the user's binds from the next
-    load on, without a restart, and shows in ``version``.
+    load on, without a restart, and shows in ``version``. Packs of the very same text are not
+    worked out again for instants of one UTC day: which rules are chosen depends on the day only.
 
     Examples
     --------
@@ -107,6 +111,30 @@ class RuleBook:
         """
         config = config or RulesConfig.model_validate({})
         texts = pack_texts(config.packs)
+        day = None if as_of is None else _today(as_of)
+        installed = tuple(_installed(name) for name in ("holidays", "tzdata"))
+        wanted = (config, texts, day, tuple(purposes), installed)
+        for asked, book in _READ:
+            if asked == wanted:
+                return book._at(as_of)
+        book = cls._chosen(config, texts, as_of, wanted[3])
+        book.__dict__["_compiled"] = []  # one list for all instants of the day
+        del _READ[_BOOKS - 1 :]
+        _READ.insert(0, (wanted, book))
+        return book
+
+    def _at(self, as_of: Any) -> RuleBook:
+        """Return the same rules, chosen for another instant of the same day."""
+        other = replace(self, as_of_us=None if as_of is None else to_us(as_of))
+        for name in ("_compiled", "_by_id", "unchecked"):  # what was worked out holds all day
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
+
+    @classmethod
+    def _chosen(
+        cls, config: RulesConfig, texts: dict[str, str], as_of: Any, purposes: tuple[str, ...]
+    ) -> RuleBook:
         data = read_packs(texts)
         every = with_overrides(rules_of(data), config.overrides)
         for rule_id in config.adopt:

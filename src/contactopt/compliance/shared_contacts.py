@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.compliance.view_columns import columns_of
 from contactopt.compliance.words import code_words, root_of
 from contactopt.config import StrategyConfig
 from contactopt.contracts import vocabulary as v
@@ -112,13 +113,15 @@ def shared_contacts(
     rows = _dead(view, points, config)
     if known is not None and len(rows) == 0:
         return known
-    ids = points.frame["contact_point_id"].astype(object).to_numpy()
+    everybody = frozenset(view.customer_ids.tolist()) if known is None else frozenset()
+    if known is None and len(rows) == 0 and not points.twin.any():
+        return SharedContacts(_NOTHING.contacts, frozenset(), everybody)
+    ids = points.frame["contact_point_id"].iloc[rows].astype(object).to_numpy()
     if known is None:
-        everybody = frozenset(view.customer_ids.tolist())
         contacts = _contacts(view, points, config)
-        return SharedContacts(contacts, frozenset(ids[rows].tolist()), everybody)
+        return SharedContacts(contacts, frozenset(ids.tolist()), everybody)
     owner = view.customer_ids[points.customer[rows]].tolist()
-    own = {i for i, c in zip(ids[rows].tolist(), owner, strict=True) if c not in known.customers}
+    own = {i for i, c in zip(ids.tolist(), owner, strict=True) if c not in known.customers}
     return replace(known, dead=known.dead | own)
 
 
@@ -126,23 +129,19 @@ class _Points:
     """Points of a view with their addresses; one without a key is an address of its own."""
 
     def __init__(self, view: Any) -> None:
-        frame = view.points
-        self.frame = frame
-        self.customer: Ints = frame["customer"].to_numpy(dtype=np.int64)
-        codes = frame["contact_point"].to_numpy(dtype=np.int64)
+        frame, of = view.points, columns_of(view)
+        self.frame, self._columns = frame, of
+        self.customer: Ints = of.ints("points", "customer")
         #: row of each contact point code; the last entry: none
         self.row = np.full(len(view.point_ids) + 1, -1, dtype=np.int64)
-        self.row[codes] = np.arange(len(frame))
-        self.since: Ints = frame["valid_from_us"].to_numpy(dtype=np.int64)
+        self.row[of.ints("points", "contact_point")] = np.arange(len(frame))
+        self.since: Ints = of.ints("points", "valid_from_us")
 
     @cached_property
     def address(self) -> Ints:
         """Address of each point, by number."""
-        out = np.arange(len(self.frame), dtype=np.int64)
-        keyed = np.flatnonzero(self.frame["address_key"].notna().to_numpy(dtype=bool))
-        if len(keyed):
-            out[keyed] = pd.factorize(self.frame["address_key"].iloc[keyed])[0] + len(out)
-        return out
+        key, _ = self._columns.coded("points", "address_key")
+        return np.where(key < 0, np.arange(len(key)), key + len(key))
 
     @cached_property
     def twin(self) -> Bools:
@@ -183,10 +182,10 @@ def _dead(view: Any, points: _Points, config: StrategyConfig) -> Ints:
     was said to be somebody else's (wrong_number) stays dead for a customer until that very
     customer answers there later.
     """
-    touches = view.touches
-    code, words = code_words(touches["outcome"])
+    touches, of = view.touches, columns_of(view)
+    code, words = of.words("touches", "outcome")
     role = np.array([_role(w) for w in words] + [0], dtype=np.int64)[code]
-    row = points.row[touches["contact_point"].to_numpy(dtype=np.int64)]
+    row = points.row[of.ints("touches", "contact_point")]
     proof = (role == 1) | (role == 2)
     unnamed = np.flatnonzero(proof & (row < 0))
     named = np.flatnonzero(proof & (row >= 0))
@@ -241,7 +240,9 @@ def _latest(said: pd.DataFrame, address: Ints) -> Ints:
 def _contacts(view: Any, points: _Points, config: StrategyConfig) -> pd.DataFrame:
     """Return the contacts of others at addresses that customers of the view have too."""
     frame = points.frame
-    mine = points.twin & ~(frame["holder"].astype(object) == "third_party").to_numpy(dtype=bool)
+    if not points.twin.any():
+        return _NOTHING.contacts
+    mine = points.twin & ~columns_of(view).among("points", "holder", "third_party")
     own = pd.DataFrame({"address": points.address, "customer": points.customer})[points.twin]
     owners = own.drop_duplicates().groupby("address").size()
     mine &= np.isin(points.address, owners.index[owners > 1])

@@ -89,11 +89,10 @@ def _kinds(
     block: Block, limits: Sequence[tuple[Bools, frozenset[str]]]
 ) -> tuple[Ints, list[dict[Any, Any]]]:
     """Rows that are alike to every template: their code, and each kind once."""
-    debts, view = block.view.debts, block.view
-    touches = view.touches
-    outbound = touches["direction"].astype(object).to_numpy() != "inbound"
+    debts, view, of = block.view.debts, block.view, block.columns
+    outbound = ~of.among("touches", "direction", "inbound")
     spoken_to = np.zeros(block.n, dtype=bool)
-    spoken_to[touches["customer"].to_numpy(dtype=np.int64)[outbound]] = True
+    spoken_to[of.ints("touches", "customer")[outbound]] = True
     days = [window_dates(block, z) for z in block.places.zone_sets]
     alike = {d: i for i, d in enumerate(dict.fromkeys(days))}
     templates = block.config.templates
@@ -239,7 +238,8 @@ def _sent(block: Block, history: History) -> pd.Series:
     rest, templates = block.config.orchestration.template_rest_days, block.config.templates
     place = pd.Index([t.template_id for t in templates])
     at = np.flatnonzero(history.attempt) if rest else np.empty(0, np.int64)
-    template = place.get_indexer(pd.Index(history.template[at], dtype=object))
+    said = place.get_indexer(pd.Index([*history.template.words], dtype=object))
+    template = np.append(said, -1)[history.template.code[at]]
     at, template = at[template >= 0], template[template >= 0]
     _, end = day_begins(block, history.customer[at], history.time[at], rest)
     key = history.customer[at] * len(templates) + template

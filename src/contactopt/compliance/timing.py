@@ -180,8 +180,7 @@ class Clock:
 
     def hours_rules(self, rule_set: int, channel: int) -> list[int]:
         """Return the hours and holiday rules of a rule set for a channel."""
-        b = self.block
-        return [i for i in b.of_kind("hours", "holiday") if b.reach[rule_set, i, channel]]
+        return self.block.bound.hours_rules(rule_set, channel)
 
     def closed_at(
         self, key: int, channel: int, us: Ints, tag: Any
@@ -204,9 +203,25 @@ class Clock:
         return denied, close
 
     def times(self) -> Times:
-        """Work out slots, closing times and closed slots of every timing key."""
+        """Work out slots, closing times and closed slots of every timing key.
+
+        They depend on the instant, the zones and the rules alone: all customers of that instant
+        share them.
+        """
         b = self.block
-        key, zone_set, _ = self.keys
+        key, zone_set, rule_set = self.keys
+        grounds = tuple(
+            (b.places.zone_sets[z], r) for z, r in zip(zone_set, rule_set.tolist(), strict=True)
+        )
+        mark = (b.window.as_of_us, b.window.begin_us, b.told is None, grounds)
+        start, before, closed, unknown = b.bound.lately(mark, self._tables)
+        self.unknown_calendars |= unknown
+        return Times(key, start, before, closed)
+
+    def _tables(self) -> tuple[Ints, Ints, npt.NDArray[np.uint64], frozenset[str]]:
+        """Return start, before and closed of `Times`, and calendars that nobody knows."""
+        b = self.block
+        zone_set = self.keys[1]
         shape = (len(zone_set), b.m)
         start = np.full(shape, NO_INSTANT)
         before = np.full(shape, NO_INSTANT)
@@ -230,7 +245,7 @@ class Clock:
                     self._slots(k, c, timed, start, closed, before, np.minimum(end, midnight))
                 for a in own[b.actions.hours[own] < 0]:
                     self._hourless(k, c, int(a), start, closed, before, zones)
-        return Times(key, start, before, closed)
+        return start, before, closed, frozenset(self.unknown_calendars)
 
     def _slots(
         self, k: int, c: int, own: Ints, start: Ints, closed: Any, before: Ints, end: Ints
@@ -279,26 +294,45 @@ class Clock:
 
     # ---- the next open instant -------------------------------------------------------------------
 
-    def next_open(self, key: int, action: int, after: Ints, days: int) -> Ints:
-        """Return the first open start of an action at or after given instants.
+    def opens(self, wanted: Bools, groups: list[Ints], days: int) -> list[Ints]:
+        """Return the open starts to come, sorted, of each timing key and group that is wanted.
 
-        The same local clock hour where the action has one, else a quarter-hour. `NO_INSTANT`
-        where none lies within ``days``.
+        The same local clock hour where the actions of a group have one, else quarter-hours;
+        `NO_INSTANT` never: where nothing opens within ``days`` the list is empty.
+
+        Parameters
+        ----------
+        wanted : bool array, shape (keys, groups)
+        groups : list of int64 arrays
+            Actions that open alike.
+        days : int
         """
         b = self.block
-        _, zone_set, _ = self.keys
-        zones = b.places.zone_sets[zone_set[key]]
-        channel, hour = int(b.channel_of[action]), int(b.actions.hours[action])
+        out = []
+        kept: dict[tuple[int, int, bool], tuple[Ints, Ints, Bools]] = {}
+        for k, g in zip(*(i.tolist() for i in np.nonzero(wanted)), strict=True):
+            action = int(groups[g][0])
+            channel, hour = int(b.channel_of[action]), int(b.actions.hours[action])
+            mark = (k, channel, hour >= 0)
+            if mark not in kept:
+                kept[mark] = self._open_ahead(k, channel, days, timed=hour >= 0)
+            us, of_hour, shut = kept[mark]
+            out.append(us[~shut & (of_hour == hour)])
+        return out
+
+    def _open_ahead(
+        self, key: int, channel: int, days: int, *, timed: bool
+    ) -> tuple[Ints, Ints, Bools]:
+        """Return starts to come, each one's local hour, and whether the law closes it."""
+        zones = self.block.places.zone_sets[self.keys[1][key]]
         if not zones:
-            return np.full(len(after), NO_INSTANT)
-        us, of_hour = self._ahead(zones[0], hour >= 0, days)
-        tag = ("ahead", zones[0] if hour >= 0 else None, days)
-        shut = of_hour != hour
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, dtype=bool)
+        us, of_hour = self._ahead(zones[0], timed, days)
+        shut = np.zeros(len(us), dtype=bool)
+        tag = ("ahead", zones[0] if timed else None, days)
         for _, hit in self.closed_at(key, channel, us, tag)[0]:
-            shut = shut | hit
-        opens = np.append(us[~shut], NO_INSTANT)
-        at = np.searchsorted(opens[:-1], after, side="left")
-        return opens[at]
+            shut |= hit
+        return us, of_hour, shut
 
     def _ahead(self, zone: str, timed: bool, days: int) -> tuple[Ints, Ints]:
         """Return starts to come, sorted, and each one's local hour; -1: quarter-hours."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +15,7 @@ from contactopt.compliance.data_tables import table
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import CHANNELS
 
-__all__ = ["SAME_WORD", "channel_words", "code_words", "mask_of", "root_of", "touch_words"]
+__all__ = ["SAME_WORD", "TouchWords", "channel_words", "code_words", "mask_of", "root_of"]
 
 Bits = npt.NDArray[np.uint64]
 
@@ -59,6 +62,11 @@ def base_word(name: str, config: StrategyConfig) -> str | None:
 
 def mask_of(words: Iterable[str], name: str) -> np.uint64:
     """Return rule words as bits; ``*`` is every bit. ``name``: rule_channels or rule_outcomes."""
+    return _mask_of(tuple(words), name)
+
+
+@lru_cache(maxsize=4096)
+def _mask_of(words: tuple[str, ...], name: str) -> np.uint64:
     known = {w: i for i, w in enumerate(table("words")[name])}
     bits = 0
     for word in words:
@@ -68,43 +76,84 @@ def mask_of(words: Iterable[str], name: str) -> np.uint64:
 
 def code_words(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return codes of a column of words (-1: null) and the words."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        used = column.cat
-        return np.asarray(used.codes, dtype=np.int64), [str(n) for n in used.categories]
-    codes, names = pd.factorize(column.astype(object), sort=True)
-    return codes.astype(np.int64), [str(n) for n in names]
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        values: Any = column.array
+        return values.codes.astype(np.int64), _names_of(dtype)
+    if len(column) == 0 or column.isna().all():
+        return np.full(len(column), -1, dtype=np.int64), []
+    if isinstance(dtype, pd.StringDtype):  # dictionary-coded by Arrow: no word becomes an object
+        codes, found = pd.factorize(column.array)
+        names = [str(n) for n in found]
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+        place = np.append(np.argsort(order), -1)
+        return place[codes], [names[i] for i in order]
+    codes, found = pd.factorize(column.astype(object), sort=True)
+    return codes.astype(np.int64), [str(n) for n in found]
 
 
-def touch_words(touches: pd.DataFrame, config: StrategyConfig) -> tuple[Bits, Bits, npt.NDArray]:
-    """Return per touch: channel bits, outcome bits (0: unknown), and the code of its medium.
+#: categories as lists: few vocabularies serve every frame
+_NAMES: dict[int, tuple[pd.CategoricalDtype, list[str]]] = {}
 
-    An unknown channel bears every bit and medium -1; self-service (no rule word) has medium -2.
+
+def _names_of(dtype: pd.CategoricalDtype) -> list[str]:
+    kept = _NAMES.get(id(dtype))
+    if kept is None or kept[0] is not dtype:
+        if len(_NAMES) > 256:
+            _NAMES.clear()
+        kept = _NAMES[id(dtype)] = (dtype, [str(n) for n in dtype.categories])
+    return kept[1]
+
+
+@dataclass(frozen=True, eq=False)
+class TouchWords:
+    """Rule words of contacts, by the codes of their channels and outcomes; the last is null.
+
+    Parameters
+    ----------
+    channel, extra : uint64 arrays, shape (channels + 1,)
+        Bits of a channel, and outcome bits that it bears by itself. An unknown channel bears
+        every bit.
+    medium : int64 array, shape (channels + 1,)
+        Code of the medium, -1 unknown, -2 self-service (no rule word).
+    outcome, by_machine : uint64 arrays, shape (outcomes + 1,)
+        Bits of an outcome, 0 unknown; those where only machines opened it.
     """
-    words = table("words")
-    media = {w: i for i, w in enumerate(words["rule_channels"])}
-    channel, names = code_words(touches["channel"])
-    all_bits = mask_of(["*"], "rule_channels")
-    bits = np.array(
-        [mask_of(channel_words(c, config), "rule_channels") for c in names] + [all_bits]
-    )
-    medium = np.array([_medium(c, config, media) for c in names] + [-1], dtype=np.int64)
-    outcome, kinds = code_words(touches["outcome"])
-    of_outcome = np.array([_outcome_bits(o) for o in kinds] + [np.uint64(0)])
-    extra = np.array([_extra_bits(c, config) for c in names] + [np.uint64(0)])
-    result = of_outcome[outcome]
-    if "machine_only" in touches and len(touches):
-        by_machine = touches["machine_only"].to_numpy(dtype=bool)
-        demoted = {o: words["machine_only"].get(o) for o in kinds}
-        swap = np.array(
-            [
-                mask_of([d], "rule_outcomes") if d else of_outcome[i]
-                for i, d in enumerate(demoted.values())
-            ]
-            + [np.uint64(0)]
+
+    channel: Bits
+    extra: Bits
+    medium: npt.NDArray[np.int64]
+    outcome: Bits
+    by_machine: Bits
+
+    @classmethod
+    def of(
+        cls, channels: Sequence[str], outcomes: Sequence[str], config: StrategyConfig
+    ) -> TouchWords:
+        """Look up words of channels and outcomes."""
+        words = table("words")
+        media = {w: i for i, w in enumerate(words["rule_channels"])}
+        bits = [mask_of(channel_words(c, config), "rule_channels") for c in channels]
+        demoted = [words["machine_only"].get(o) for o in outcomes]
+        of_outcome = [_outcome_bits(o) for o in outcomes]
+        swapped = [
+            mask_of([d], "rule_outcomes") if d else own
+            for d, own in zip(demoted, of_outcome, strict=True)
+        ]
+        none = np.uint64(0)
+        return cls(
+            channel=np.array([*bits, mask_of(["*"], "rule_channels")], dtype=np.uint64),
+            extra=np.array([*(_extra_bits(c, config) for c in channels), none], dtype=np.uint64),
+            medium=np.array([*(_medium(c, config, media) for c in channels), -1], dtype=np.int64),
+            outcome=np.array([*of_outcome, none], dtype=np.uint64),
+            by_machine=np.array([*swapped, none], dtype=np.uint64),
         )
-        result = np.where(by_machine, swap[outcome], result)
-    known = result != 0
-    return bits[channel], np.where(known, result | extra[channel], result), medium[channel]
+
+    def read(self, channel: Any, outcome: Any, machine_only: Any) -> tuple[Bits, Bits, Any]:
+        """Return per contact: channel bits, outcome bits (0: unknown), and code of its medium."""
+        result = np.where(machine_only, self.by_machine[outcome], self.outcome[outcome])
+        result = np.where(result != 0, result | self.extra[channel], result)
+        return self.channel[channel], result, self.medium[channel]
 
 
 def _medium(name: str, config: StrategyConfig, media: dict[str, int]) -> int:

@@ -6,6 +6,7 @@ microseconds UTC with `NO_INSTANT` for null, words and ids are integer codes wit
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,25 +72,39 @@ def words(frame: pd.DataFrame, name: str, vocabulary: tuple[str, ...]) -> pd.Cat
     """
     if name not in frame or len(frame) == 0:
         return coded(np.full(len(frame), -1, np.int8), vocabulary)
-    found = list(vocabulary)
-    codes = word_codes(frame[name], found)
-    if (codes < 0).sum() != frame[name].isna().sum():
-        found += sorted(set(frame[name].dropna().unique()) - set(vocabulary))
-        codes = word_codes(frame[name], found)
+    column, found = frame[name], tuple(vocabulary)
+    codes = word_codes(column, found)
+    missing = codes < 0
+    if missing.any() and missing.sum() != column.isna().sum():
+        found += tuple(sorted(set(column.dropna().unique()) - set(vocabulary)))
+        codes = word_codes(column, found)
     return coded(codes, found)
 
 
 def coded(codes: Any, known: Any) -> pd.Categorical:
     """Return words by their codes in a fixed list, -1 null."""
-    out: Any = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(known)))
+    out: Any = pd.Categorical.from_codes(codes, dtype=_kind_of(tuple(known)))
     return out
+
+
+@lru_cache(maxsize=256)
+def _kind_of(known: tuple[str, ...]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(list(known))
+
+
+@lru_cache(maxsize=256)
+def _options(known: tuple[str, ...]) -> Any:
+    return compute.SetLookupOptions(_arrow(list(known)), skip_nulls=True)
 
 
 def word_codes(column: Any, known: Any) -> Ints:
     """Return the (first) position of each value in ``known``, -1 for null and other values."""
     if len(known) == 0 or len(column) == 0:
         return np.full(len(column), -1, dtype=np.int64)
-    options = compute.SetLookupOptions(_arrow(known), skip_nulls=True)
+    if isinstance(known, tuple):  # a vocabulary, asked for over and over
+        options = _options(known)
+    else:
+        options = compute.SetLookupOptions(_arrow(known), skip_nulls=True)
     found = compute.call_function("index_in", [_arrow(column)], options)
     codes = found.fill_null(-1).to_numpy(zero_copy_only=False)
     return codes.astype(np.int64)
@@ -99,7 +114,7 @@ def _arrow(values: Any) -> Any:
     """Return text as an Arrow array: its hashing is several times quicker than pandas'."""
     if isinstance(values, pa.Array):
         return values
-    column = pd.Series(values)
+    column = values if isinstance(values, pd.Series) else pd.Series(values)
     if not isinstance(column.dtype, pd.StringDtype):
         column = column.astype(object).where(column.notna(), None).astype("str")
     found = pa.array(column, type=pa.large_string())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,6 +111,9 @@ class JournalView:
     @cached_property
     def holds(self) -> pd.DataFrame:
         """Holds known, ended ones too, and recorded ones that begin within 48 hours."""
+        nothing = self._nothing("holds", "holds")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return hold_frame(
             j.tables["holds"], j.customers, j.debts.ids, j.debt_customer, j.points.ids,
@@ -120,6 +123,9 @@ class JournalView:
     @cached_property
     def consents(self) -> pd.DataFrame:
         """Latest consent per customer, channel and contact point (-1: the whole channel)."""
+        nothing = self._nothing("consents", "consents")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return consent_frame(
             j.tables["consents"], j.customers, j.points.ids, self.as_of_us,
@@ -129,6 +135,9 @@ class JournalView:
     @cached_property
     def notices(self) -> pd.DataFrame:
         """Legal notices sent."""
+        nothing = self._nothing("notices", "notices")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return notice_frame(
             j.tables["notices"], j.customers, j.debts.ids, self.as_of_us, j.delay_hours("notices")
@@ -137,6 +146,9 @@ class JournalView:
     @cached_property
     def parties(self) -> pd.DataFrame:
         """Further obligors of debts: customer, debt, role."""
+        nothing = self._nothing("parties", "debt_parties")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return party_frame(
             j.tables["debt_parties"], j.customers, j.debts.ids, self.as_of_us,
@@ -151,6 +163,9 @@ class JournalView:
     @cached_property
     def arrangements(self) -> pd.DataFrame:
         """Payment arrangements with what is due, what came, and their state."""
+        nothing = self._nothing("arrangements", "arrangements")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return arrangement_frame(
             j.tables["arrangements"], j.debts.ids, j.debt_customer, j.zones, j.payments,
@@ -160,11 +175,30 @@ class JournalView:
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """Earlier decisions; ``open`` ones are commitments that count as touches."""
+        nothing = self._nothing("decisions", "decisions")
+        if nothing is not None:
+            return nothing
         j = self.journal
         return decision_frame(
             j.tables["decisions"], j.customers, j.debts.ids, self.touches, self.as_of_us,
             j.delay_hours("decisions"),
         )  # fmt: skip
 
+    def _nothing(self, name: str, table: str) -> pd.DataFrame | None:
+        """Return the frame of an empty table, made once for all views; None where there are rows.
+
+        Most customers have no holds, notices or arrangements: their frames need not be built.
+        """
+        if len(self.journal.tables[table]) or len(self.journal.customer_ids) == 0:
+            return None
+        return _empty_frame(name).copy()
+
     def __repr__(self) -> str:
         return f"JournalView({len(self.customer_ids)} customers as of {self.as_of.isoformat()})"
+
+
+@cache
+def _empty_frame(name: str) -> pd.DataFrame:
+    from contactopt.journal.journal import Journal
+
+    return getattr(Journal({}).as_of(0), name)

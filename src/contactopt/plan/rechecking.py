@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ConfigError, ContractError
-from contactopt.journal.columns import Ids
+from contactopt.journal.columns import Ids, word_codes
 from contactopt.journal.local_time import DAY_US, HOUR_US, to_us
 from contactopt.journal.terms import open_journal
 
@@ -45,6 +48,8 @@ _TOLD = (
     "contact_point_id", "template_id", "debt_id",
 )  # fmt: skip
 _BLOCK_CUSTOMERS = 25_000
+#: share of a block's customers without a contact from which on it pays to leave them out
+_IDLE_SHARE = 0.05
 
 
 def recheck(
@@ -55,6 +60,7 @@ def recheck(
     config: StrategyConfig,
     rules: RuleBook | None = None,
     block_customers: int = _BLOCK_CUSTOMERS,
+    workers: int | None = None,
 ) -> pd.DataFrame:
     """Judge the contacts of a plan that have not started by what is known now.
 
@@ -77,6 +83,9 @@ def recheck(
         Default: the strategy's packs at ``as_of``.
     block_customers : int
         Customers judged at a time: bounds the memory.
+    workers : int, optional
+        Threads that judge blocks side by side; default the number of cores, at most four. The
+        answer does not depend on it.
 
     Returns
     -------
@@ -99,7 +108,8 @@ def recheck(
             "as_of lies before the plan was decided", hint="give the instant of the dispatch"
         )
     rules = RuleBook.load(config.rules, now) if rules is None else rules
-    started = _started(rows, portfolio, now)
+    mine = Ids(rows["decision_id"])
+    started = _started(rows, mine, portfolio, now)
     reasons = np.full(len(rows), "", dtype=object)
     _add(reasons, _deadline(rows, decided) <= now, "plan.too_late")
     links = _Links(rows, portfolio, config)
@@ -107,7 +117,8 @@ def recheck(
         _add(reasons, hit, name)
     live = np.flatnonzero(~started & (reasons == ""))
     if len(live):
-        _judge(rows, live, links, portfolio, now, config, rules, block_customers, reasons)
+        dispatch = _Dispatch(rows, links, mine, now, config, rules)
+        dispatch.judge(live, portfolio, block_customers, workers or _workers(), reasons)
     out = np.flatnonzero(~started & (reasons != ""))
     found = rows.iloc[out].reindex(columns=list(_TOLD)).reset_index(drop=True)
     found["reasons"] = pd.Series(reasons[out], dtype="str")
@@ -155,12 +166,17 @@ def _deadline(rows: pd.DataFrame, decided: Ints) -> Ints:
     return np.where(before == NO_INSTANT, other, before)
 
 
-def _started(rows: pd.DataFrame, portfolio: Portfolio, now: int) -> Bools:
+def _started(rows: pd.DataFrame, mine: Ids, portfolio: Portfolio, now: int) -> Bools:
     """Whether a touch that began by now bears the decision's id."""
     touches = portfolio.tables["touches"]
-    own = Ids(rows["decision_id"]).codes(touches["decision_id"])
-    begun = own[(own >= 0) & (_us(touches["started_at"]) <= now)]
-    return np.isin(Ids(rows["decision_id"]).codes(rows["decision_id"]), begun)
+    bears = touches["decision_id"].notna().to_numpy(dtype=bool)
+    if not bears.any():
+        return np.zeros(len(rows), dtype=bool)
+    own = mine.codes(touches["decision_id"][bears])
+    begun = np.zeros(len(mine) + 1, dtype=bool)
+    begun[own[(own >= 0) & (_us(touches["started_at"][bears]) <= now)]] = True
+    begun[-1] = False
+    return begun[mine.codes(rows["decision_id"])]
 
 
 def _add(reasons: npt.NDArray[np.object_], hit: Bools, name: str) -> None:
@@ -172,43 +188,38 @@ class _Links:
     """Where a plan's rows lead in the portfolio and the strategy, and what is missing."""
 
     def __init__(self, rows: pd.DataFrame, portfolio: Portfolio, config: StrategyConfig) -> None:
-        who = rows["customer_id"].astype(object)
-        there = Ids(portfolio.customer_ids).codes(who) >= 0
-        aside = Ids(portfolio.quarantined_customers).codes(who) >= 0
+        who = Ids(portfolio.customer_ids)
+        customer = who.codes(rows["customer_id"])
+        there = customer >= 0
+        aside = Ids(portfolio.quarantined_customers).codes(rows["customer_id"]) >= 0
         self.action = self._actions(rows, config)
         self.template = self._templates(rows, config)
         debts, points = portfolio.tables["debts"], portfolio.tables["contact_points"]
-        owner = pd.Series(debts["customer_id"].to_numpy(), index=debts["debt_id"].to_numpy())
-        lead = rows["debt_id"].map(owner).astype(object) == who
         self.others = self._other_debts(rows)
-        strange = (
-            self.others["debt_id"].map(owner).astype(object).to_numpy()
-            != (who.to_numpy()[self.others["row"].to_numpy(dtype=np.int64)])
-        )
+        row = self.others["row"].to_numpy(dtype=np.int64)
+        named = [rows["debt_id"], self.others["debt_id"]]
+        lead, other = _owners(debts, "debt_id", named, who)
         foreign = np.zeros(len(rows), dtype=bool)
-        foreign[self.others["row"].to_numpy(dtype=np.int64)[strange]] = True
-        holder = pd.Series(
-            points["customer_id"].to_numpy(), index=points["contact_point_id"].to_numpy()
-        )
-        named = rows["contact_point_id"].notna().to_numpy(dtype=bool)
-        own = (rows["contact_point_id"].map(holder).astype(object) == who).to_numpy(dtype=bool)
+        foreign[row[other != customer[row]]] = True
+        (holder,) = _owners(points, "contact_point_id", [rows["contact_point_id"]], who)
+        to_point = rows["contact_point_id"].notna().to_numpy(dtype=bool)
         self.missing = {
             "plan.customer_quarantined": aside,
             "plan.customer_missing": ~there & ~aside,
-            "plan.debt_missing": there & (~lead.to_numpy(dtype=bool) | foreign),
-            "plan.point_missing": there & named & ~own,
+            "plan.debt_missing": there & ((lead != customer) | foreign),
+            "plan.point_missing": there & to_point & (holder != customer),
             "plan.action_unknown": self.action < 0,
         }
 
     @staticmethod
     def _actions(rows: pd.DataFrame, config: StrategyConfig) -> Ints:
         space = config.action_space
-        key = [f"{a.channel}|{-1 if h is None else h}" for a in space for h in [a.slot_local_hour]]
-        hour = rows["slot_local_hour"].astype("Float64").fillna(-1).astype(int).astype(str)
-        asked = (
-            rows["channel"].astype(str).to_numpy(dtype=object) + "|" + hour.to_numpy(dtype=object)
-        )
-        return pd.Index(key).get_indexer(pd.Index(asked, dtype=object)).astype(np.int64)
+        place = np.full((len(space.channels) + 1, 26), -1, dtype=np.int64)
+        place[space.channel_index, space.hours + 1] = np.arange(len(space))
+        hour = rows["slot_local_hour"].astype("Float64").fillna(-1).astype(int)
+        hour = hour.to_numpy(dtype=np.int64)
+        channel = word_codes(rows["channel"], tuple(space.channels))
+        return place[channel, np.where((hour < -1) | (hour > 23), 25, hour + 1)]
 
     @staticmethod
     def _templates(rows: pd.DataFrame, config: StrategyConfig) -> Ints:
@@ -227,31 +238,97 @@ class _Links:
         )
 
 
+def _owners(frame: pd.DataFrame, key: str, ids: list[pd.Series], who: Ids) -> list[Ints]:
+    """Return the customer of each id in lists of ids, -2 where the id is not there."""
+    known = Ids(frame[key])
+    owner = np.full(len(known) + 1, -2, dtype=np.int64)
+    owner[known.codes(frame[key])] = who.codes(frame["customer_id"])
+    owner[-1] = -2
+    return [owner[known.codes(column)] for column in ids]
+
+
 # ---- the rules -----------------------------------------------------------------------------------
 
 
-def _judge(
-    rows: pd.DataFrame, live: Ints, links: _Links, portfolio: Portfolio, now: int,
-    config: StrategyConfig, rules: RuleBook, size: int, reasons: npt.NDArray[np.object_],
-) -> None:  # fmt: skip
-    """Judge live rows in blocks of their customers."""
-    ids = rows["customer_id"].to_numpy(dtype=object)
-    whole = portfolio.subset(ids[live])
-    shared = shared_contacts_of(_Others(portfolio, rows["decision_id"]), config, now)
-    place = pd.Series(live, index=ids[live])
-    for decided in np.unique(_us(rows["decided_at"])[live]):
-        for block in whole.blocks(size):
-            at = place.reindex(block.customer_ids).to_numpy(dtype=np.int64)
-            own = _us(rows["decided_at"])[at] == decided
-            if not own.any():
-                continue
-            tables = {**block.tables}
-            tables["decisions"] = _without(tables["decisions"], rows["decision_id"])
-            view = open_journal(_Tables(tables), config).as_of(now)
-            contacts = _contacts(rows, at[own], np.flatnonzero(own), links, view, int(decided))
-            judged = judge_planned(view, contacts, rules=rules, config=config, shared=shared)
-            for i, why in zip(at[own].tolist(), judged.reasons, strict=True):
-                reasons[i] = "|".join(why)
+def _workers() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+class _Dispatch:
+    """Judges the rows of a plan that are still to go out, in blocks of their customers."""
+
+    def __init__(
+        self, rows: pd.DataFrame, links: _Links, mine: Ids, now: int, config: StrategyConfig,
+        rules: RuleBook,
+    ) -> None:  # fmt: skip
+        self.rows, self.links, self.mine, self.now = rows, links, mine, now
+        self.config, self.rules = config, rules
+        self.decided, self.slot = _us(rows["decided_at"]), _us(rows["slot_start"])
+        self.before = _deadline(rows, self.decided)
+        self.other_row = links.others["row"].to_numpy(dtype=np.int64)
+
+    def judge(
+        self, live: Ints, portfolio: Portfolio, size: int, workers: int,
+        reasons: npt.NDArray[np.object_],
+    ) -> None:  # fmt: skip
+        """Write the reasons of live rows."""
+        self.shared = shared_contacts_of(_Others(portfolio, self.mine), self.config, self.now)
+        row = np.full(portfolio.n_customers, -1, dtype=np.int64)
+        row[Ids(portfolio.customer_ids).codes(self.rows["customer_id"].iloc[live])] = live
+        tasks = self._tasks(portfolio, row, size)
+        with ThreadPoolExecutor(workers) as pool:
+            # a few at a time: blocks that wait would only fill the memory
+            while some := list(islice(tasks, workers)):
+                for at, found in pool.map(self._judged, some):
+                    for i, why in zip(at.tolist(), found, strict=True):
+                        reasons[i] = "|".join(why)
+
+    def _tasks(
+        self, portfolio: Portfolio, row: Ints, size: int
+    ) -> Iterator[tuple[Portfolio, Ints, int]]:
+        """Yield blocks, the row of each customer in the plan, and the instant of the plan."""
+        start = 0
+        for block in portfolio.blocks(size):
+            at = row[start : start + block.n_customers]
+            start += block.n_customers
+            for decided in np.unique(self.decided[at[at >= 0]]).tolist():
+                yield block, np.where((at >= 0) & (self.decided[at] == decided), at, -1), decided
+
+    def _judged(
+        self, task: tuple[Portfolio, Ints, int]
+    ) -> tuple[Ints, tuple[tuple[str, ...], ...]]:
+        block, at, decided = task
+        if (at < 0).sum() > _IDLE_SHARE * len(at):
+            block = block.subset(block.customer_ids[at >= 0])
+            at = at[at >= 0]
+        tables = {**block.tables}
+        tables["decisions"] = _without(tables["decisions"], self.mine)
+        view = open_journal(_Tables(tables), self.config).as_of(self.now)
+        own = np.flatnonzero(at >= 0)
+        contacts = self._contacts(at[own], own, view, decided)
+        judged = judge_planned(
+            view, contacts, rules=self.rules, config=self.config, shared=self.shared
+        )
+        return at[own], judged.reasons
+
+    def _contacts(self, at: Ints, customer: Ints, view: Any, decided: int) -> PlannedContacts:
+        cut, journal = self.rows.iloc[at], view.journal
+        position = np.full(len(self.rows), -1, dtype=np.int64)
+        position[at] = np.arange(len(at))
+        of = position[self.other_row]
+        others, of = self.links.others["debt_id"][of >= 0], of[of >= 0]
+        return PlannedContacts(
+            customer=customer,
+            action=self.links.action[at],
+            debt=journal.debts.ids.codes(cut["debt_id"]),
+            point=journal.points.ids.codes(cut["contact_point_id"]),
+            template=self.links.template[at],
+            slot_start=self.slot[at],
+            start_before=self.before[at],
+            decided_us=decided,
+            others_of=of,
+            other_debt=journal.debts.ids.codes(others),
+        )
 
 
 @dataclass(frozen=True)
@@ -262,48 +339,22 @@ class _Tables:
 class _Others:
     """A portfolio whose log does not have the plan's own decisions."""
 
-    def __init__(self, portfolio: Portfolio, decision_ids: pd.Series) -> None:
-        self._ids = decision_ids
+    def __init__(self, portfolio: Portfolio, mine: Ids) -> None:
+        self._portfolio, self._mine = portfolio, mine
         self.customer_ids = portfolio.customer_ids
         self.tables = {
             **portfolio.tables,
-            "decisions": _without(portfolio.tables["decisions"], decision_ids),
+            "decisions": _without(portfolio.tables["decisions"], mine),
         }
-        self._portfolio = portfolio
 
     def subset(self, customer_ids: Any) -> _Others:
-        return _Others(self._portfolio.subset(customer_ids), self._ids)
+        return _Others(self._portfolio.subset(customer_ids), self._mine)
 
 
-def _without(decisions: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    return decisions[Ids(ids).codes(decisions["decision_id"]) < 0].reset_index(drop=True)
-
-
-def _contacts(
-    rows: pd.DataFrame, at: Ints, customer: Ints, links: _Links, view: Any, decided: int
-) -> PlannedContacts:
-    cut = rows.iloc[at]
-    others = links.others
-    position = np.full(len(rows), -1, dtype=np.int64)
-    position[at] = np.arange(len(at))
-    of = position[others["row"].to_numpy(dtype=np.int64)]
-    others, of = others[of >= 0], of[of >= 0]
-    return PlannedContacts(
-        customer=customer,
-        action=links.action[at],
-        debt=_codes(view.debt_ids, cut["debt_id"]),
-        point=_codes(view.point_ids, cut["contact_point_id"]),
-        template=links.template[at],
-        slot_start=_us(cut["slot_start"]),
-        start_before=_deadline(cut, _us(cut["decided_at"])),
-        decided_us=decided,
-        others_of=of,
-        other_debt=_codes(view.debt_ids, others["debt_id"]),
-    )
-
-
-def _codes(ids: npt.NDArray[np.object_], column: pd.Series) -> Ints:
-    return pd.Index(ids).get_indexer(pd.Index(column.astype(object))).astype(np.int64)
+def _without(decisions: pd.DataFrame, mine: Ids) -> pd.DataFrame:
+    if len(decisions) == 0:
+        return decisions
+    return decisions[mine.codes(decisions["decision_id"]) < 0].reset_index(drop=True)
 
 
 def from_meta(meta: Mapping[str, Any]) -> StrategyConfig:

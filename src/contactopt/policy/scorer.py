@@ -125,7 +125,7 @@ def score_block(
         template=verdict.template,
         template_ids=tuple(t.template_id for t in config.templates),
         language=language,
-        max_attempts=np.array([config.channel(a.channel).max_attempts for a in actions]),
+        max_attempts=_max_attempts(config, actions),
     )
 
 
@@ -160,6 +160,11 @@ def _reach(
 def _unit_costs(config: StrategyConfig, actions: ActionSpace) -> Floats:
     costs = {c: float(config.channel(c).unit_cost or 0.0) for c in actions.channels}
     return np.array([costs[a.channel] for a in actions], dtype=np.float64)
+
+
+def _max_attempts(config: StrategyConfig, actions: ActionSpace) -> npt.NDArray[np.int64]:
+    attempts = {c: config.channel(c).max_attempts for c in actions.channels}
+    return np.array([attempts[a.channel] for a in actions])
 
 
 def _margin(view: JournalView, verdict: Verdict, config: StrategyConfig) -> Floats:

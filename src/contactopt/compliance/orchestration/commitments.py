@@ -41,10 +41,14 @@ def told_outcomes(block: Block, index: FactIndex, history: History) -> Facts:
     later, takes over.
     """
     days = block.config.orchestration.outcome_silence_days
-    parts = [fact_arrays(0)]
-    for kind in sorted(set(_CONFIRMED_BY.values())) if days else ():
-        told = [w for w, by in _CONFIRMED_BY.items() if by == kind]
-        at = np.flatnonzero(np.isin(history.outcome.astype(str), told))
+    if not days:
+        return fact_arrays(0)
+    parts = []
+    told = np.flatnonzero(history.outcome.among(*_CONFIRMED_BY))
+    told = told[history.settled[told] > block.long_past(days + 1)]
+    for kind in sorted(set(_CONFIRMED_BY.values())) if len(told) else ():
+        said = history.outcome.among(*(w for w, by in _CONFIRMED_BY.items() if by == kind))
+        at = told[said[told]]
         at = at[~_confirmed(block, history, at, kind)]
         _, end = day_begins(block, history.customer[at], history.settled[at], days + 1)
         near = end > block.window.begin_us
@@ -61,20 +65,21 @@ def told_outcomes(block: Block, index: FactIndex, history: History) -> Facts:
 
 
 def _confirmed(block: Block, history: History, at: Ints, kind: str) -> Bools:
-    view = block.view
+    of = block.columns
+    named = np.zeros(len(at), dtype=bool)
+    if len(at) == 0:
+        return named
     if kind == "payments":
-        rows = view.payments
-        customer, made = rows["customer"].to_numpy(np.int64), rows["paid_us"].to_numpy(np.int64)
-        named = np.zeros(len(at), dtype=bool)
+        customer, made = of.ints("payments", "customer"), of.ints("payments", "paid_us")
     else:
-        rows = view.promises
-        customer, made = rows["customer"].to_numpy(np.int64), rows["made_us"].to_numpy(np.int64)
-        own = view.touches["touch_id"].astype(object).to_numpy()[history.touch[at]]
-        named = np.isin(own.astype(str), rows["touch_id"].dropna().to_numpy(dtype=str))
+        customer, made = of.ints("promises", "customer"), of.ints("promises", "made_us")
+        links = block.view.promises["touch_id"].dropna()
+        if len(links):
+            own = block.view.touches["touch_id"].iloc[history.touch[at]]
+            named = own.isin(links).to_numpy(dtype=bool)
         if kind == "agreements":
-            plans = view.arrangements
-            customer = np.append(customer, plans["customer"].to_numpy(np.int64))
-            made = np.append(made, plans["starts_us"].to_numpy(np.int64))
+            customer = np.append(customer, of.ints("arrangements", "customer"))
+            made = np.append(made, of.ints("arrangements", "starts_us"))
     newest = np.full(block.n, NEVER)
     np.maximum.at(newest, customer, made)
     # a day is a civil day at its beginning: the row of a later hour may bear it
@@ -88,19 +93,17 @@ def plans_in_force(block: Block, index: FactIndex) -> Facts:
     has been broken or ended since. Like a promise, a plan is kept by the customer: it silences
     all of the customer's debts.
     """
-    plans = block.view.arrangements
-    customer = plans["customer"].to_numpy(dtype=np.int64)
-    due = plans["uncovered_due_us"].to_numpy(dtype=np.int64)
-    ended = plans["ended_us"].to_numpy(dtype=np.int64)
+    of = block.columns
+    customer, due = of.ints("arrangements", "customer"), of.ints("arrangements", "uncovered_due_us")
+    ended = of.ints("arrangements", "ended_us")
     running = (ended == NO_INSTANT) & (due != NO_INSTANT)
     grace = block.config.orchestration.promise_grace_days
     _, end = day_begins(block, customer, np.where(running, due, 0), 1 + grace)
     kept = running & (end > block.view.as_of_us)
     name = index.of("plan:in_force")
     own = fact_arrays(int(kept.sum()), customer=customer[kept], name=name, end=end[kept])
-    debts = block.view.debts
-    said = (debts["status"].astype(object) == "in_plan").to_numpy(dtype=bool)
-    said = said & debts[["closed_at", "recalled_at"]].isna().all(axis=1).to_numpy(dtype=bool)
+    said = of.among("debts", "status", "in_plan")
+    said &= ~of.known("debts", "closed_at") & ~of.known("debts", "recalled_at")
     rows = np.flatnonzero(said)
     rows = rows[~_given_up(block, rows, np.where(running, end, NEVER), running, ended)]
     shown = fact_arrays(len(rows), customer=block.customer[rows], name=name)
@@ -111,10 +114,9 @@ def _given_up(block: Block, rows: Ints, end: Ints, running: Bools, ended: Ints) 
     """Whether an arrangement of each debt was broken, or ended after its latest snapshot."""
     if len(rows) == 0:
         return np.zeros(0, dtype=bool)
-    plans, debts = block.view.arrangements, block.view.debts
-    row = block.row_of_debt[plans["debt"].to_numpy(dtype=np.int64)]
+    row = block.row_of_debt[block.columns.ints("arrangements", "debt")]
     seen = np.full(block.n_rows + 1, NEVER)
-    seen[: block.n_debts] = _us(debts["observed_at"])
+    seen[: block.n_debts] = _us(block.view.debts["observed_at"])
     over = (running & (end <= block.view.as_of_us)) | ((ended != NO_INSTANT) & (ended > seen[row]))
     out = np.zeros(block.n_rows + 1, dtype=bool)
     out[row[over & (row >= 0)]] = True
@@ -134,18 +136,20 @@ def callbacks_told(block: Block, index: FactIndex, history: History) -> Facts:
     `callback_agreed` says more.
     """
     days = block.config.orchestration.callback_days
-    holds = block.view.holds
-    at = np.flatnonzero(history.outcome == "callback") if days else np.empty(0, np.int64)
+    of = block.columns
+    at = np.flatnonzero(history.outcome.among("callback")) if days else np.empty(0, np.int64)
+    if len(at) == 0:
+        return fact_arrays(0)
     at = at[latest_per(history.customer[at], history.settled[at])]
     spoken = np.flatnonzero(history.spoken & (history.touch >= 0))
     newest = np.full(block.n, NEVER)
     np.maximum.at(newest, history.customer[spoken], history.settled[spoken])
     at = at[newest[history.customer[at]] <= history.settled[at]]
     named = np.full(block.n, NEVER)
-    mine = holds[holds["kind"].astype(object) == "callback_agreed"]
-    until = mine["ends_us"].to_numpy(dtype=np.int64)
+    mine = np.flatnonzero(of.among("holds", "kind", "callback_agreed"))
+    until = of.ints("holds", "ends_us")[mine]
     until = np.where(until == NO_INSTANT, INDEFINITE, until)
-    np.maximum.at(named, mine["customer"].to_numpy(dtype=np.int64), until)
+    np.maximum.at(named, of.ints("holds", "customer")[mine], until)
     at = at[named[history.customer[at]] <= history.settled[at]]
     _, end = day_begins(block, history.customer[at], history.settled[at], days + 1)
     near = end > block.window.begin_us

@@ -33,9 +33,12 @@ def resting_channels(block: Block, index: FactIndex, history: History) -> Facts:
     n = len(v.CHANNELS)
     known = history.channel >= 0
     key = np.where(known, history.customer * n + history.channel, -1)
+    key = _often(block, history, key)
+    if not (key >= 0).any():
+        return fact_arrays(0)
     channel, end = _resting(block, history, key)
     width = len(block.view.point_ids) + 1
-    key = np.where(known & (history.point >= 0), key * width + history.point, -1)
+    key = np.where((key >= 0) & (history.point >= 0), key * width + history.point, -1)
     of_point, until = _resting(block, history, key)
     # where the channel rests its points need not
     alone = ~np.isin(of_point // width, channel)
@@ -47,6 +50,14 @@ def resting_channels(block: Block, index: FactIndex, history: History) -> Facts:
         channels=masks[channels % n], end=np.concatenate([end, until]),
         point=np.concatenate([np.full(len(channel), -1, dtype=np.int64), of_point % width]),
     )  # fmt: skip
+
+
+def _often(block: Block, history: History, key: Ints) -> Ints:
+    """Leave out keys with too few attempts without an answer, whatever came between them."""
+    tried = history.attempt & ~history.answered & (key >= 0)
+    count = np.bincount(key[tried], minlength=block.n * len(v.CHANNELS) + 1)
+    count[-1] = 0
+    return np.where(count[key] >= block.config.orchestration.futility_attempts, key, -1)
 
 
 def _resting(block: Block, history: History, key: Ints) -> tuple[Ints, Ints]:
@@ -73,6 +84,8 @@ def _resting(block: Block, history: History, key: Ints) -> tuple[Ints, Ints]:
 
 def _days_between(block: Block, customer: Ints, old: Ints, new: Ints) -> Ints:
     """Return the least number of local days from one instant to another over candidate zones."""
+    if len(customer) == 0:
+        return np.empty(0, dtype=np.int64)
     source, zone = block.in_zones(block.places.zone_set[customer])
     days = local_day(new[source], zone) - local_day(old[source], zone)
     out = np.full(len(customer), INDEFINITE)
@@ -91,11 +104,11 @@ def _last_fruit(history: History, key: Ints, asked: Ints) -> Ints:
 
 
 def _last_payment(block: Block) -> Ints:
-    payments = block.view.payments
+    of = block.columns
     newest = np.full(block.n, NEVER)
-    kind = payments["kind"].cat
-    fruit = np.array([word in v.REWARD_KINDS for word in kind.categories] + [True])
-    own = fruit[kind.codes.to_numpy()] & ~payments["reversed"].to_numpy(dtype=bool)
-    who = payments["customer"].to_numpy(dtype=np.int64)[own]
-    np.maximum.at(newest, who, payments["paid_us"].to_numpy(dtype=np.int64)[own])
+    kind, words = of.words("payments", "kind")
+    fruit = np.array([word in v.REWARD_KINDS for word in words] + [True])
+    own = fruit[kind] & ~of.bools("payments", "reversed")
+    who = of.ints("payments", "customer")[own]
+    np.maximum.at(newest, who, of.ints("payments", "paid_us")[own])
     return newest

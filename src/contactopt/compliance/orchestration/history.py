@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from contactopt.compliance.block import INDEFINITE, NEVER, Block
-from contactopt.compliance.words import code_words, root_of
+from contactopt.compliance.block import Block
+from contactopt.compliance.words import root_of
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
-from contactopt.journal.local_time import DAY_US, local_day, local_day_start
+from contactopt.journal.local_time import DAY_US
 
 __all__ = [
     "ANSWERED",
     "FAILED",
     "SPOKEN",
+    "Coded",
     "History",
     "day_begins",
     "latest_per",
@@ -58,19 +58,17 @@ class History:
         When the outcome came about.
     channel : int64 array
         Position in `CHANNELS`, -1 unknown.
-    vendor : object array
-        None where it is not known.
+    vendor, template : Coded
+        Ids by code.
     point : int64 array
         Contact point code, -1 unknown.
     attempt : bool array
         Outbound (or not known to be inbound), by a channel that reaches out.
     planned, failed, spoken, answered, unknown : bool arrays
-    template : object array
-        Template id, None where it is not known.
     touch : int64 array
         Row of the view's touches, -1 for plans.
-    outcome : object array
-        The contract's word; "planned" for plans.
+    outcome : Coded
+        The contract's word; plans have none.
     """
 
     block: Block
@@ -78,7 +76,7 @@ class History:
     time: Ints
     settled: Ints
     channel: Ints
-    vendor: npt.NDArray[np.object_]
+    vendor: Coded
     point: Ints
     attempt: Bools
     planned: Bools
@@ -86,59 +84,54 @@ class History:
     spoken: Bools
     answered: Bools
     unknown: Bools
-    template: npt.NDArray[np.object_]
+    template: Coded
     touch: Ints
-    outcome: npt.NDArray[np.object_]
+    outcome: Coded
 
     @classmethod
     def of(cls, block: Block, reach_days: int) -> History:
         """Collect touches of the last days and every open plan."""
-        view = block.view
-        touches = view.touches
-        oldest = view.as_of_us - (reach_days + 3) * DAY_US
+        of = block.columns
+        oldest = block.view.as_of_us - (reach_days + 3) * DAY_US
+        started, settled = of.ints("touches", "started_us"), of.ints("touches", "settled_us")
         # outcomes of older messages may have come about only now
-        recent = touches[["started_us", "settled_us"]].max(axis=1).to_numpy(dtype=np.int64)
-        at = np.flatnonzero(recent >= oldest)
-        touches = touches.iloc[at].reset_index(drop=True)
-        decisions = view.decisions
-        plans = decisions[decisions["open"].to_numpy(dtype=bool)].reset_index(drop=True)
-        k, p = len(touches), len(plans)
-        code, words = code_words(touches["outcome"])
-        by_machine = touches["machine_only"].to_numpy(dtype=bool)
+        at = np.flatnonzero(np.maximum(started, settled) >= oldest)
+        plans = np.flatnonzero(of.bools("decisions", "open"))
+        k, p = len(at), len(plans)
+        code, words = of.words("touches", "outcome")
+        code = code[at]
+        by_machine = of.bools("touches", "machine_only")[at]
         seen = np.array([w in ("opened", "clicked") for w in words] + [False])[code] & by_machine
+        no, yes = np.zeros(p, dtype=bool), np.ones(p, dtype=bool)
 
         def among(known: tuple[str, ...]) -> Bools:
             hit = np.array([w in known for w in words] + [False])[code]
-            return np.append(hit & ~seen, np.zeros(p, dtype=bool))
+            return np.append(hit & ~seen, no)
 
-        channel = np.append(_codes(touches["channel"], block), _codes(plans["channel"], block))
-        inbound = touches["direction"].astype(object).to_numpy() == "inbound"
-        slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
-        slot = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(dtype=np.int64), slot)
+        channel = np.append(_codes(block, "touches")[at], _codes(block, "decisions")[plans])
+        inbound = of.among("touches", "direction", "inbound")[at]
+        slot = of.ints("decisions", "slot_start_us")[plans]
+        slot = np.where(slot == NO_INSTANT, of.ints("decisions", "decided_us")[plans], slot)
         nothing = np.full(p, -1, dtype=np.int64)
         return cls(
             block=block,
-            customer=_join(touches["customer"], plans["customer"]),
-            time=_join(touches["started_us"], slot),
-            settled=_join(touches["settled_us"], slot),
+            customer=np.append(
+                of.ints("touches", "customer")[at], of.ints("decisions", "customer")[plans]
+            ),
+            time=np.append(started[at], slot),
+            settled=np.append(settled[at], slot),
             channel=channel,
-            vendor=np.append(_texts(touches["vendor"]), np.full(p, None, dtype=object)),
-            point=_join(touches["contact_point"], nothing),
-            attempt=np.append(~inbound, np.ones(p, dtype=bool))
-            & (channel != v.CHANNELS.index(_PORTAL)),
-            planned=np.append(np.zeros(k, dtype=bool), np.ones(p, dtype=bool)),
+            vendor=Coded.of(block, "vendor", at, plans),
+            point=np.append(of.ints("touches", "contact_point")[at], nothing),
+            attempt=np.append(~inbound, yes) & (channel != v.CHANNELS.index(_PORTAL)),
+            planned=np.append(np.zeros(k, dtype=bool), yes),
             failed=among(FAILED),
             spoken=among(SPOKEN),
             answered=among(ANSWERED),
-            unknown=np.append(
-                np.array([w == "unknown" for w in words] + [True])[code], np.ones(p, dtype=bool)
-            ),
-            template=np.append(_texts(touches["template_id"]), _texts(plans["template_id"])),
-            touch=_join(at, nothing),
-            outcome=np.append(
-                np.array([*words, "unknown"], dtype=object)[code],
-                np.full(p, "planned", dtype=object),
-            ),
+            unknown=np.append(np.array([w == "unknown" for w in words] + [True])[code], yes),
+            template=Coded.of(block, "template_id", at, plans),
+            touch=np.append(at, nothing),
+            outcome=Coded(np.append(code, nothing), tuple(words)),
         )
 
     def __len__(self) -> int:
@@ -150,22 +143,40 @@ class History:
         return self.channel == v.CHANNELS.index(_PORTAL)
 
 
-def _join(a: Any, b: Any) -> Ints:
-    return np.concatenate([np.asarray(a, dtype=np.int64), np.asarray(b, dtype=np.int64)])
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Words by code, -1 where none is known."""
+
+    code: Ints
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, block: Block, name: str, touches: Ints, plans: Ints) -> Coded:
+        """Read a column of ids of some touches, then of some open plans (none without it)."""
+        code, words = block.columns.coded("touches", name)
+        if name not in block.view.decisions:
+            return cls(np.append(code[touches], np.full(len(plans), -1)), tuple(map(str, words)))
+        own, more = block.columns.coded("decisions", name)
+        known = {str(w): i for i, w in enumerate(words)}
+        place = np.array([*(known.setdefault(str(w), len(known)) for w in more), -1])
+        return cls(np.append(code[touches], place[own[plans]].astype(np.int64)), tuple(known))
+
+    def among(self, *words: str) -> Bools:
+        """Return whether each is one of some words; unknown is none."""
+        return np.array([*(w in words for w in self.words), False])[self.code]
 
 
-def _texts(column: pd.Series) -> npt.NDArray[np.object_]:
-    values = column.astype(object)
-    return values.where(values.notna(), None).to_numpy(dtype=object)
-
-
-def _codes(column: pd.Series, block: Block) -> Ints:
-    code, words = code_words(column)
+def _codes(block: Block, table: str) -> Ints:
+    code, words = block.columns.words(table, "channel")
     return np.array([*(root_code(w, block) for w in words), -1], dtype=np.int64)[code]
 
 
 def root_code(name: str, block: Block) -> int:
     """Return the position in `CHANNELS` of the channel that a name follows, -1 unknown."""
+    return block.compiled.once(("root", name), lambda: _root_code(name, block))
+
+
+def _root_code(name: str, block: Block) -> int:
     root = root_of(name, block.config)
     return v.CHANNELS.index(root) if root in v.CHANNELS else -1
 
@@ -181,16 +192,13 @@ def day_begins(block: Block, customer: Ints, us: Ints, shift: int) -> tuple[Ints
 
     Customers without a zone get (`INDEFINITE`, `NEVER`): they are denied anyway.
     """
-    source, zone = block.in_zones(block.places.zone_set[customer])
-    begin = local_day_start(local_day(us[source], zone) + shift, zone)
-    earliest, latest = np.full(len(us), INDEFINITE), np.full(len(us), NEVER)
-    np.minimum.at(earliest, source, begin)
-    np.maximum.at(latest, source, begin)
-    return earliest, latest
+    return block.day_begins(customer, us, shift)
 
 
 def latest_per(key: Ints, time: Ints, *ties: Any) -> Ints:
     """Return the position of the latest entry of each key; among ties the largest ``ties``."""
+    if len(key) == 0:
+        return np.empty(0, dtype=np.int64)
     order = np.lexsort((*reversed(ties), time, key))
     sorted_key = key[order]
     last = np.append(sorted_key[1:] != sorted_key[:-1], True) if len(order) else np.empty(0, bool)

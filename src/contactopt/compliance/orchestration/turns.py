@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.fact_table import ALL, FactIndex, Facts, fact_arrays, joined
@@ -37,7 +36,7 @@ def daily_attempts(block: Block, index: FactIndex, history: History) -> Facts:
     turns = block.config.orchestration
     if not turns.one_attempt_per_day:
         return fact_arrays(0)
-    at = np.flatnonzero(history.attempt)
+    at = np.flatnonzero(history.attempt & (history.time > block.long_past(1)))
     shared = block.neighbours  # the phone rang for somebody else who has it, too
     customer = np.append(history.customer[at], shared["customer"]).astype(np.int64)
     when = np.append(history.time[at], shared["started_us"]).astype(np.int64)
@@ -61,14 +60,17 @@ def quiet_days(block: Block, index: FactIndex, history: History) -> Facts:
     heard = history.spoken | (history.unknown & ~history.attempt & ~history.planned)
     at = np.flatnonzero(heard & ~history.portal)
     customer, when = history.customer[at], history.settled[at]
-    events = block.view.touch_events
-    rows = np.full(len(block.view.touches) + 1, -1, dtype=np.int64)
-    rows[history.touch[at]] = at
-    rows[-1] = -1
-    entry = rows[events["touch"].to_numpy(dtype=np.int64)]
-    own = (entry >= 0) & ~events["machine"].to_numpy(dtype=bool)
-    customer = np.append(customer, history.customer[entry[own]])
-    when = np.append(when, events["occurred_us"].to_numpy(dtype=np.int64)[own])
+    of = block.columns
+    if of.size("touch_events"):
+        rows = np.full(of.size("touches") + 1, -1, dtype=np.int64)
+        rows[history.touch[at]] = at
+        rows[-1] = -1
+        entry = rows[of.ints("touch_events", "touch")]
+        own = (entry >= 0) & ~of.bools("touch_events", "machine")
+        customer = np.append(customer, history.customer[entry[own]])
+        when = np.append(when, of.ints("touch_events", "occurred_us")[own])
+    late = when > block.long_past(1)
+    customer, when = customer[late], when[late]
     start, _ = day_begins(block, customer, when, 0)
     _, end = day_begins(block, customer, when, 1)
     near = (end > block.window.begin_us) & (start < block.window.end_us)
@@ -92,9 +94,9 @@ def active_channel(block: Block, index: FactIndex, history: History) -> Facts:
     customer, root = history.customer[newest], history.channel[newest]
     _, end = day_begins(block, customer, history.time[newest], turns.patience_days + 1)
     end = np.maximum(end, _kept_by_answer(block, history, customer, root))
-    vendor, vendors = pd.factorize(history.vendor[newest], sort=True)
+    vendor, vendors = history.vendor.code[newest], history.vendor.words
     owners, owner = np.unique(np.stack([root, vendor]), axis=1, return_inverse=True)
-    others = [_others(block, int(r), str(vendors[w]) if w >= 0 else None) for r, w in owners.T]
+    others = [_others(block, int(r), vendors[w] if w >= 0 else None) for r, w in owners.T]
     channels = np.array([*others, ALL], dtype=np.uint64)[owner.ravel()]
     failed = history.failed[newest]
     for code in np.unique(root[failed]):
@@ -109,19 +111,18 @@ def active_channel(block: Block, index: FactIndex, history: History) -> Facts:
 
 def _all_latest(history: History, at: Ints) -> Ints:
     """Every attempt that shares the latest time of its customer."""
-    newest = at[latest_per(history.customer[at], history.time[at])]
-    time = np.full(int(history.customer.max(initial=-1)) + 1, NEVER)
-    time[history.customer[newest]] = history.time[newest]
-    return at[history.time[at] == time[history.customer[at]]]
+    latest = np.full(int(history.customer.max(initial=-1)) + 1, NEVER)
+    np.maximum.at(latest, history.customer[at], history.time[at])
+    return at[history.time[at] == latest[history.customer[at]]]
 
 
 def _kept_by_answer(block: Block, history: History, customer: Ints, root: Ints) -> Ints:
     """Until when the latest answer on a channel keeps a customer with it, `NEVER` without one."""
     n = len(v.CHANNELS) + 1
-    at = np.flatnonzero(history.answered)
+    days = block.config.orchestration.answer_keeps_days + 1
+    at = np.flatnonzero(history.answered & (history.settled > block.long_past(days)))
     key = history.customer[at] * n + history.channel[at]
     newest = at[latest_per(key, history.settled[at])]
-    days = block.config.orchestration.answer_keeps_days + 1
     _, end = day_begins(block, history.customer[newest], history.settled[newest], days)
     asked = customer * n + root
     keys = history.customer[newest] * n + history.channel[newest]
