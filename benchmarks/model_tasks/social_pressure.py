@@ -98,7 +98,8 @@ def _ours(X, y, treated, block, train, held, chosen) -> Scores:
         propensity=np.where(treated, _SHARE, 1 - _SHARE)[train],
         groups=block[train],
     )
-    chosen.append(model.choice_.name)
+    # a constant shift of the odds has an order, one uplift for everybody has none
+    chosen.append("constant in odds" if model.choice_.scale == "odds" else model.choice_.name)
     return model.predict(X[held])["letter to all"].to_numpy()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 
 import numpy as np
 import pytest
 from lawful_worlds import simple, view_of
 
 from contactopt.compliance import RuleBook, evaluate
+from contactopt.compliance.bound import compiled_for
 from contactopt.compliance.data_tables import shipped_packs
 from contactopt.compliance.planned import PlannedContacts, judge_planned
 from contactopt.config import StrategyConfig
@@ -92,3 +95,27 @@ def test_a_planned_debt_that_nobody_knows_is_withdrawn():
     assert "plan.debt_missing" not in reasons(0)
     assert "plan.debt_missing" in reasons(1)
     assert "plan.debt_missing" in reasons(0, 1)
+
+
+def test_threads_that_make_room_at_once_do_not_fail_each_other():
+    book = RuleBook.load(strategy().rules, AS_OF)
+    bound, faults = compiled_for(book, strategy()).bound(()), []
+
+    def ask(thread: int) -> None:
+        try:
+            for i in range(15_000):
+                assert bound.lately((thread, i), lambda i=i: i + 1) == i + 1
+        except RuntimeError as fault:
+            faults.append(fault)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask, args=(k,)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert faults == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from lawful_worlds import simple, touch, view_of
@@ -12,6 +13,7 @@ from oracles.compliance_oracle import Oracle
 from test_shared_contacts import portfolio_of
 
 from contactopt.compliance import RuleBook, evaluate, explain_customer, rulebook
+from contactopt.compliance.planned import PlannedContacts, judge_planned
 from contactopt.compliance.rule_texts import rule_texts
 from contactopt.config import RulesConfig, StrategyConfig
 from contactopt.errors import RulePackError
@@ -183,3 +185,67 @@ def test_a_batch_lists_the_duties_of_its_places():
     places = _places_of(portfolio_of(simple("CO", "America/Bogota")))
     found = {book.rule(i).jurisdiction for i, _ in book.unchecked_in(places)}
     assert found <= {"CO", "*"}
+
+
+# ---- windows that a customer named ---------------------------------------------------------------
+
+
+def named(detail: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"hold_id": "H", "customer_id": "C", "kind": "inconvenient_time", "detail": detail,
+             "starts_at": "2026-01-01T00:00Z", **more}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("detail", "ends_at", "last"),
+    [
+        ('{"start": "09:30", "end": "10:30"}', None, "09:30"),
+        ('{"start": "09:30", "end": "10:30", "days": ["MON", "FRI"]}', None, "10:00"),
+        ('{"start": "09:30", "end": "07:00"}', None, "09:30"),
+        ('{"start": "09:30", "end": "10:30"}', "2026-06-02T13:20Z", "10:00"),
+        ('{"start": "09:30", "end": "10:30"}', "2026-06-02T13:40Z", "09:30"),
+    ],
+)
+def test_a_contact_starts_before_the_named_window_begins_inside_its_slot(detail, ends_at, last):
+    view = view_of(simple(holds=named(detail, ends_at=ends_at)), "2026-06-02T06:00Z")
+    config = config_of(slots=(9,))
+    verdict = evaluate(view, rules=RuleBook.load(config.rules, view.as_of), config=config)
+    assert verdict.allowed[0, 0]
+    end = pd.Timestamp(verdict.start_before[0, 0], unit="us", tz="UTC")
+    assert end.tz_convert("America/New_York").strftime("%H:%M") == last
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "now", "allowed"),
+    [
+        ("09:30", "10:30", "13:05", False),  # it begins before the planned end of the slot
+        ("09:30", "10:30", "13:40", False),  # it has begun
+        ("09:00", "09:20", "13:30", True),  # it is over
+        ("10:00", "11:00", "13:05", True),  # it begins with the next slot
+    ],
+)
+def test_a_planned_contact_is_judged_by_the_named_window_as_it_starts(start, end, now, allowed):
+    detail = json.dumps({"start": start, "end": end})
+    view = view_of(simple(holds=named(detail)), f"2026-06-02T{now}Z")
+    config, none = config_of(slots=(9,)), np.empty(0, dtype=np.int64)
+    slot = pd.Timestamp("2026-06-02T13:00Z").value // 1000
+    contacts = PlannedContacts(
+        customer=np.array([0]), action=np.array([0]), debt=np.array([0]), template=np.array([-1]),
+        point=np.flatnonzero(view.point_ids == "mobile"), slot_start=np.array([slot]),
+        start_before=np.array([slot + 3_600 * 10**6]), others_of=none, other_debt=none,
+        decided_us=pd.Timestamp("2026-06-02T06:00Z").value // 1000,
+    )  # fmt: skip
+    book = RuleBook.load(config.rules, view.as_of)
+    reasons = judge_planned(view, contacts, rules=book, config=config).reasons[0]
+    assert ("house.inconvenient_time" in reasons) != allowed
+    assert bool(reasons) != allowed
+
+
+@pytest.mark.parametrize("sent_at", ["2026-01-01T00:00Z", None])
+def test_a_notice_of_an_unknown_day_opens_nothing(sent_at):
+    sent = {"customer_id": "C", "debt_id": None, "kind": "written_notice", "channel": "letter"}
+    other = {**sent, "notice_id": "m", "sent_at": "2026-05-01T00:00Z", "kind": "other"}
+    rows = [{**sent, "notice_id": "n", "sent_at": sent_at}, other]
+    view = view_of(simple("CA-ON", "America/Toronto", notices=rows), "2026-06-02T12:00Z")
+    config = config_of()
+    verdict = evaluate(view, rules=RuleBook.load(config.rules, view.as_of), config=config)
+    assert ("ca-on.notice_first" in verdict.reasons_of(0, 0)) == (sent_at is None)

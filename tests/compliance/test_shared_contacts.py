@@ -196,6 +196,21 @@ def portfolio_of(tables: dict[str, list[dict]]) -> Portfolio:
     return Portfolio.from_frames(needed_tables(view.journal.tables))
 
 
+@pytest.mark.parametrize(
+    ("role", "rule"), [("heir", "house.deceased"), ("representative", "house.represented")]
+)
+def test_who_speaks_for_the_customer_may_lie_in_another_block(role, rule):
+    party = {"debt_id": "A", "customer_id": "Z", "role": role, "valid_from": "2026-01-01"}
+    tables = simple(debt_parties=[party])
+    tables["customers"].append({**tables["customers"][0], "customer_id": "Z"})
+    whole, config = portfolio_of(tables), config_of()
+    book = RuleBook.load(config.rules, AS_OF)
+    for part in (whole, next(whole.blocks(1)), whole.subset(["C"])):
+        verdict = evaluate(open_journal(part, config).as_of(AS_OF), rules=book, config=config)
+        for a in range(len(config.action_space)):
+            assert rule in verdict.reasons_of(0, a)
+
+
 def test_who_shares_a_phone_may_lie_in_another_block():
     call = touch("2026-06-02T09:00Z", customer_id="N", contact_point_id="n-mobile")
     proof = touch("2026-05-20T12:00Z", "email", "bounced", customer_id="N")

@@ -10,6 +10,9 @@ from scipy.special import expit
 from contactopt.bundle import load_bundle, save_bundle
 from contactopt.errors import ContractError
 from contactopt.models import EffectModel
+from contactopt.models.effect.choice import CrossFit, EffectChoice, cross_fit_effects, judge
+from contactopt.models.effect.scores import EffectRows
+from contactopt.models.effect.shown import Differences
 
 
 def customers(rng, n):
@@ -199,3 +202,59 @@ def test_faulty_plain_input_is_named(caplog):
             X, np.where(np.arange(200) < 9, np.nan, y), action=action, propensity=p
         )
     assert "9 of 200 rows left out" in caplog.text and model.fit_record_["used"] == 191
+
+
+def crowd(z_single, n=4000):
+    """Scores and what candidates say of them: a learner of some evidence, an average of more."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=n), rng.normal(size=n)
+    noise -= noise.mean()
+    rows = EffectRows(
+        X=rng.normal(size=(n, 2)),
+        y=np.zeros(n),
+        arm=np.where(np.arange(n) % 2, 0, -1),
+        weight=np.full(n, 2.0),
+        cluster=np.arange(n),
+        hashes=np.arange(n, dtype=np.uint64),
+        n_arms=1,
+        categories=[],
+    )
+    x -= x.mean() + noise * (x @ noise) / (noise @ noise)
+    said = {
+        "odds": np.zeros(n),
+        "s_learner": x + noise * z_single / np.sqrt(n),
+        "average": x + noise * 8.0 / np.sqrt(n),
+    }
+    effects = {name: values[:, None] for name, values in said.items()}
+    return rows, CrossFit(noise[:, None], np.zeros((n, 2)), effects, np.zeros(n, dtype=np.int64))
+
+
+def test_the_average_is_used_where_another_shows_a_difference_and_never_shows_one_itself():
+    assert judge(*crowd(6.0), propensity="logged").name == "average"
+    assert judge(*crowd(9.0), propensity="logged").name == "s_learner"
+    assert judge(*crowd(1.0), propensity="logged").name == "constant"
+
+
+def test_an_average_keeps_its_members_and_bits():
+    plan = EffectModel()._plan()
+    rng = np.random.default_rng(0)
+    n = 600
+    rows = EffectRows(
+        X=rng.normal(size=(n, 3)),
+        y=(rng.random(n) < 0.4).astype(float),
+        arm=np.where(np.arange(n) % 2, 0, -1),
+        weight=np.full(n, 2.0),
+        cluster=np.arange(n),
+        hashes=np.arange(n, dtype=np.uint64),
+        n_arms=1,
+        categories=[],
+        p_wait=np.full(n, 0.4),
+    )
+    found = cross_fit_effects(rows, plan)
+    choice = EffectChoice("average", "customer", "", slopes=np.ones(1))
+    whole = Differences().fit(rows, found, choice, plan)
+    assert set(whole.learners_) == {"odds", "s_learner", "t_learner"}
+    again = Differences.from_state(whole.to_state(), 1)
+    assert np.array_equal(
+        whole.over_mean(rows.X, rows.p_wait), again.over_mean(rows.X, rows.p_wait)
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from contactopt.bundle import load_bundle, save_bundle
@@ -183,3 +184,22 @@ def test_segments_and_intervals_survive_the_bundle_and_old_states_load(tmp_path)
     assert np.array_equal(old.predict([0], SPACE).opt_out, model.predict([0], SPACE).opt_out)
     with pytest.raises(ConfigError, match="before it knew intervals"):
         old.predict_interval([0], SPACE)
+
+
+def test_negative_touches_shapes_and_other_frames():
+    space = ActionSpace.from_channels({"sms": [10]})
+    X = pd.DataFrame({"channel": ["sms"] * 40, "touches_7d": 1, "complained": 0, "opted_out": 0})
+    model = HarmModel().fit(X)
+    same = HarmModel().fit(pl.from_pandas(X))
+    assert np.array_equal(model.predict([1], space).opt_out, same.predict([1], space).opt_out)
+    with pytest.raises(ContractError, match="touches_7d is negative in 40 rows"):
+        HarmModel().fit(X.assign(touches_7d=-1))
+    with pytest.raises(ContractError, match="touches_7d is negative in 1 rows"):
+        model.predict([-1], space)
+    for odd in (0, [[0, 1]]):
+        with pytest.raises(ContractError, match="touches_7d has shape"):
+            model.predict(odd, space)
+    with pytest.raises(ContractError, match="one name"):
+        HarmModel().fit(pd.concat([X, X[["complained"]]], axis=1))
+    with pytest.raises(ContractError, match="lacks the columns complained"):
+        HarmModel().fit(X, pd.DataFrame({"other": [0] * 40}))

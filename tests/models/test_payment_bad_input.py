@@ -5,9 +5,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from contactopt.errors import ContractError
+from contactopt.errors import ConfigError, ContactoptError, ContractError
 from contactopt.metrics import auc
-from contactopt.models import PaymentModel
+from contactopt.models import AmountModel, PaymentModel
 
 
 def world(n, seed, rate=0.0):
@@ -193,3 +193,73 @@ def test_the_level_follows_the_newest_rows_where_it_moves():
     assert abs(told - seen) < 0.04 and model.fit_record_["level_shift"] > 0.8
     flat = quick().fit(X, y)
     assert flat.predict_proba(newest)[:, 1].mean() < seen - 0.15
+
+
+@pytest.mark.parametrize("surplus", [-3, 7])
+@pytest.mark.parametrize("name", ["times", "groups"])
+def test_times_and_groups_of_another_length_are_refused(name, surplus):
+    X, y = world(200, 3)
+    with pytest.raises(ContactoptError, match=f"{name} has shape"):
+        quick().fit(X, y, **{name: np.arange(200 + surplus)})
+    if name == "groups":
+        with pytest.raises(ContactoptError, match="groups has shape"):
+            AmountModel().fit(X, y * 10.0, groups=np.arange(200 + surplus))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"learner": "xgboost"}, {"n_folds": 1}, {"horizon_days": -3}, {"max_rounds": 0},
+        {"num_leaves": 1}, {"learning_rate": float("nan")}, {"feature_fraction": 2.0},
+        {"min_child_samples": "many"},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused_by_name(setting):
+    X, y = world(200, 3)
+    with pytest.raises(ConfigError, match=f"PaymentModel: {next(iter(setting))}="):
+        PaymentModel(**setting).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [([1, 2], "lists, dicts"), ({}, "lists, dicts"), (2j, "no floats"), (10**400, "no floats")],
+)
+def test_cells_that_are_no_values_are_refused_by_column(cell, said):
+    X, y = world(200, 3)
+    odd = X.assign(odd=pd.Series([cell] * 200, dtype=object))
+    with pytest.raises(ContractError, match=f"column odd holds .*{said}"):
+        quick().fit(odd, y)
+
+
+def test_days_past_due_and_exposure_in_words_are_refused_not_read_as_codes():
+    X, y = world(200, 3)
+    with pytest.raises(ConfigError, match="'book' is a column of words"):
+        quick(days_past_due="book").fit(X, y)
+    with pytest.raises(ConfigError, match="'book' is a column of words"):
+        AmountModel(exposure="book").fit(X, y * 10.0)
+
+
+def test_days_past_due_that_came_empty_count_when_they_are_told_later():
+    model = PaymentModel(days_past_due="dpd").fit(pd.DataFrame({"dpd": [None] * 3}), [0, 1, 0])
+    p = model.predict_proba(pd.DataFrame({"dpd": [3.0, 200.0]}))[:, 1]
+    assert p[0] > p[1] + 0.2
+    X, y = world(400, 4)
+    more = X.assign(empty=pd.Series([None] * 400, dtype=object))
+    fitted = quick().fit(more, y)
+    told = fitted.predict_proba(more.assign(empty=5e6))
+    assert np.array_equal(told, fitted.predict_proba(more))
+
+
+def test_labels_in_an_object_column_and_negative_weights():
+    X, y = world(400, 5)
+    plain = quick().fit(X, y).predict_proba(X)
+    assert np.array_equal(quick().fit(X, (y == 1).astype(object)).predict_proba(X), plain)
+    for model in (quick(), AmountModel()):
+        with pytest.raises(ValueError, match="negative in 400 rows"):
+            model.fit(X, y, -np.ones(400))
+
+
+def test_no_frame_at_all():
+    for nothing in (None, {"dpd": [1.0]}):
+        with pytest.raises(ContractError, match="which is no frame"):
+            quick().fit(nothing, [0])

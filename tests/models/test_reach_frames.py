@@ -264,3 +264,69 @@ def test_attempts_of_one_instant_do_not_know_of_each_other():
     assert trail.row[2] == pytest.approx(expected, abs=1e-6)
     # now: the last attempt counts too, and pressure has half worn off by 14 days
     assert trail.end[0, 0, 8] == pytest.approx(2.0) and trail.end[1, 0, 8] == pytest.approx(2**-0.5)
+
+
+def _attempts(n: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "customer": rng.integers(0, 50, n),
+            "channel": rng.choice(["call_agent", "sms"], n),
+            "local_hour": rng.integers(9, 18, n),
+            "reached": rng.integers(0, 2, n) * 1.0,
+            "book": rng.choice(["a", "b", "c"], n),
+        }
+    )
+
+
+_SPACE = ActionSpace.from_channels({"call_agent": [10], "sms": [10]})
+
+
+def test_words_that_are_not_told_when_scoring_count_as_average():
+    plain, one = _attempts().drop(columns="book"), _attempts().assign(book="a")
+    told = [ReachModel().fit(f).predict(["x"], _SPACE).probability for f in (plain, one)]
+    assert np.array_equal(*told)
+    several = ReachModel().fit(_attempts())
+    assert np.allclose(several.predict(["x"], _SPACE).probability, told[0], atol=0.01)
+    again = ReachModel.from_state(several.to_state())
+    books = {"covariates": pd.DataFrame({"book": ["b"]})}
+    both = [m.predict(["x"], _SPACE, **books).probability for m in (several, again)]
+    assert np.array_equal(*both) and not np.array_equal(both[0], told[0])
+
+
+@pytest.mark.parametrize("name", ["touches_7d", "point_quality"])
+def test_infinite_pressure_or_quality_is_refused(name):
+    with pytest.raises(ContractError, match=f"1 attempts have an infinite {name}"):
+        ReachModel().fit(_attempts().assign(**{name: np.r_[np.inf, np.ones(399)]}))
+    model = ReachModel().fit(_attempts())
+    value = [[np.inf]] if name == "point_quality" else [np.inf]
+    with pytest.raises(ContractError, match=f"{name} is infinite"):
+        model.predict(["x"], _SPACE, **{name: value})
+
+
+def test_what_is_known_must_fit_customers_and_actions():
+    model, history = ReachModel().fit(_attempts()), _attempts()
+    for bad in ({"touches_7d": [1.0, 2.0]}, {"segment": ["a", "b"]}, {"has_point": [True]},
+                {"point_quality": [1.0]}, {"covariates": history[:2]}):  # fmt: skip
+        with pytest.raises(ContractError, match=next(iter(bad))):
+            model.predict([1], _SPACE, **bad)
+    with pytest.raises(ContractError, match="comes twice"):
+        model.predict([1, 1], _SPACE, history=history)
+    with pytest.raises(ContractError, match="words on one side"):
+        model.predict(["1"], _SPACE, history=history)
+
+
+def test_names_that_are_numbers_or_come_twice_and_cells_that_are_no_words():
+    frame = _attempts()
+    ReachModel().fit(frame.assign(odd=1.0).rename(columns={"odd": 0}))
+    model = ReachModel().fit(frame.assign(odd=[[1]] * len(frame)))
+    assert model.fit_record_["left_out"]["odd"] == "lists or the like in its cells"
+    with pytest.raises(ContractError, match="one name"):
+        ReachModel().fit(pd.concat([frame, frame[["reached"]]], axis=1))
+    for nothing in (None, frame.to_numpy()):
+        with pytest.raises(ContractError, match="which is no frame"):
+            ReachModel().fit(nothing)
+    times = frame.drop(columns="local_hour").assign(started_at="secret")
+    with pytest.raises(ContractError, match="no instant") as caught:
+        ReachModel().fit(times)
+    assert "secret" not in str(caught.value)

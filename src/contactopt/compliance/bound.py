@@ -88,8 +88,7 @@ class Compiled:
         found = self._bounds.get(sets)
         if found is None:
             found = self._bounds[sets] = self._bound(sets)
-            while len(self._bounds) > _BLOCKS:  # the oldest make room
-                self._bounds.pop(next(iter(self._bounds)), None)
+            _make_room(self._bounds, _BLOCKS)
         return found
 
     def _bound(self, sets: tuple[tuple[Any, ...], ...]) -> Bound:
@@ -165,8 +164,7 @@ class Bound:
         """Return what was made under a key of one instant; only the latest few are kept."""
         found = self._late.get(key)
         if found is None:
-            while len(self._late) >= _INSTANTS:
-                self._late.pop(next(iter(self._late)), None)
+            _make_room(self._late, _INSTANTS - 1)
             found = self._late[key] = make()
         return found
 
@@ -243,6 +241,12 @@ class Bound:
                 reach[:, i] &= kind != (0 if asked.startswith("work") else 1)
         sets = tuple(self.rule_sets[i] for i in old.tolist())
         return Bound(self.compiled, self.rules, sets, reach)
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    """Drop the oldest answers beyond so many; other threads may add and drop meanwhile."""
+    for old in list(kept)[: max(0, len(kept) - most)]:
+        kept.pop(old, None)
 
 
 def _rules_for(

@@ -17,7 +17,7 @@ from contactopt.compliance.counting import TimedDenial, timed_denials
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import FactIndex, Facts, joined
 from contactopt.compliance.facts import collect_facts
-from contactopt.compliance.holds import local_window_mask
+from contactopt.compliance.holds import local_window_mask, next_local_window
 from contactopt.compliance.notices import notice_denials
 from contactopt.compliance.orchestration import first_ones, history_of, template_limits
 from contactopt.compliance.points import PointChoice, choose_points
@@ -197,8 +197,9 @@ class Denials:
         arms = self.arms
         hit = arms.by_channel(_reached(fact, block), row)
         soon = hit & (fact.start[:, None] > s) & (s != NO_INSTANT)
-        hit &= (s >= fact.start[:, None]) & (s < fact.end[:, None])
-        hit &= self._in_local_window(fact, row)
+        inside, opens = self._local_windows(fact, row)
+        ahead = hit & (opens < fact.end[:, None])
+        hit &= inside & (s >= fact.start[:, None]) & (s < fact.end[:, None])
         if self.agreed is not None:
             rows, where = np.unique(row, return_inverse=True)
             covers = self.agreed.covers(rows, self.start[rows], self.arms)[where]
@@ -217,6 +218,7 @@ class Denials:
         bits = np.where(hit, bits, np.uint64(0))
         end = np.where((bits != 0).any(axis=0), end, NEVER)
         cap = np.where(soon & binds, fact.start[:, None], INDEFINITE)
+        cap = np.where(ahead & binds, np.minimum(cap, opens), cap)  # it begins inside the slot
         cap = np.where(binds & spare_channel & (s < spare_to), np.minimum(cap, spare_to), cap)
         order = np.argsort(row, kind="stable")
         first = np.flatnonzero(np.append(True, row[order][1:] != row[order][:-1]))
@@ -225,9 +227,13 @@ class Denials:
         self.release[at] = np.maximum(self.release[at], np.maximum.reduceat(end[order], first))
         self.before[at] = np.minimum(self.before[at], np.minimum.reduceat(cap[order], first))
 
-    def _in_local_window(self, fact: Facts, row: Ints) -> Bools:
-        """Whether each start lies in the fact's local window; facts without one: yes."""
+    def _local_windows(self, fact: Facts, row: Ints) -> tuple[Bools, Ints]:
+        """Whether each start lies in the fact's local window (facts without one: yes).
+
+        And when a window next begins after the start, `INDEFINITE` where it does not.
+        """
         inside = np.ones((len(row), self.arms.width), dtype=bool)
+        opens = np.full(inside.shape, INDEFINITE)
         named = np.flatnonzero(fact.local_window >= 0)
         key = self.times.key[row[named]]
         _, zone_set, _ = self.clock.keys
@@ -236,9 +242,12 @@ class Denials:
             code, k = int(pair // span), int(pair % span)
             at = named[(fact.local_window[named] == code) & (key == k)]
             zones = self.block.places.zone_sets[zone_set[k]]
-            mask = local_window_mask(fact.windows[code], self.times.start[k], zones)
-            inside[at] = self.arms.by_action(mask[None, :], row[at])
-        return inside
+            # a planned contact starts when it is judged, not with its slot
+            us, where = np.unique(self.start[row[at]], return_inverse=True)
+            where = where.reshape(len(at), -1)
+            inside[at] = local_window_mask(fact.windows[code], us, zones)[where]
+            opens[at] = next_local_window(fact.windows[code], us, zones)[where]
+        return inside, opens
 
     # ---- counting rules, expiring consent, effective dates ---------------------------------------
 

@@ -15,9 +15,9 @@ from contactopt.compliance.pack_check import DAYS, minutes_of
 from contactopt.compliance.words import channel_words, root_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
-from contactopt.journal.local_time import DAY_US, local_us, to_us
+from contactopt.journal.local_time import DAY_US, instant_of, local_us, to_us
 
-__all__ = ["channel_mask", "facts_of_holds", "local_window_mask"]
+__all__ = ["channel_mask", "facts_of_holds", "local_window_mask", "next_local_window"]
 
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
@@ -185,14 +185,10 @@ def local_window_mask(
     detail: dict[str, Any], us: Ints, zones: tuple[str, ...]
 ) -> npt.NDArray[np.bool_]:
     """Whether starts lie in a local window a customer named, in any zone; unreadable: always."""
-    try:
-        begin = minutes_of(detail.get("start", "00:00"))
-        end = minutes_of(detail.get("end", "24:00"))
-        days = [DAYS.index(str(d).upper()[:3]) for d in detail.get("days", DAYS)]
-    except (ValueError, TypeError, AttributeError):
+    window = _window_of(detail)
+    if window is None:
         return np.ones(len(us), dtype=bool)
-    if not days:  # a window on no day says nothing that can be kept
-        return np.ones(len(us), dtype=bool)
+    begin, end, days = window
     hit = np.zeros(len(us), dtype=bool)
     for zone in zones:
         wall = local_us(us, zone)
@@ -202,3 +198,36 @@ def local_window_mask(
         else:  # over midnight: which of two days was meant is not known, so both
             hit |= (minute >= begin) | (minute < end)
     return hit
+
+
+def next_local_window(detail: dict[str, Any], us: Ints, zones: tuple[str, ...]) -> Ints:
+    """Return when the window next begins after each start that lies outside of it, in any zone.
+
+    Looked for up to the next local midnight, at which every contact has begun; `INDEFINITE`
+    where it does not begin by then.
+    """
+    nearest = np.full(len(us), INDEFINITE)
+    window = _window_of(detail)
+    if window is None:
+        return nearest
+    begin, end, days = window
+    there = us != NO_INSTANT
+    for zone in zones:
+        day = local_us(us[there], zone) // DAY_US
+        opens = instant_of(day * DAY_US + begin * MINUTE_US, zone)
+        ahead = opens > us[there]
+        if begin < end:
+            ahead &= np.isin((day + 3) % 7, days)
+        nearest[there] = np.minimum(nearest[there], np.where(ahead, opens, INDEFINITE))
+    return nearest
+
+
+def _window_of(detail: dict[str, Any]) -> tuple[int, int, list[int]] | None:
+    """Return first minute, end and weekdays of a window; None where nothing can be kept of it."""
+    try:
+        begin = minutes_of(detail.get("start", "00:00"))
+        end = minutes_of(detail.get("end", "24:00"))
+        days = [DAYS.index(str(d).upper()[:3]) for d in detail.get("days", DAYS)]
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return (begin, end, days) if days else None  # a window on no day says nothing to keep

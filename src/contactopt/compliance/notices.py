@@ -8,6 +8,7 @@ import numpy.typing as npt
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.counting import TimedDenial
 from contactopt.compliance.data_tables import table
+from contactopt.contracts.scored_batch import NO_INSTANT
 
 __all__ = ["first_notice", "notice_denials"]
 
@@ -45,8 +46,10 @@ def first_notice(block: Block, event: str, wait_days: int) -> Ints:
     if len(at) == 0:
         return over
     customer, debt = of.ints("notices", "customer")[at], of.ints("notices", "debt")[at]
-    _, end = block.day_begins(customer, of.ints("notices", "sent_us")[at], wait_days)
-    end = np.where(end == NEVER, INDEFINITE, end)  # no zone is known: no day can be told
+    sent = of.ints("notices", "sent_us")[at]
+    _, end = block.day_begins(customer, sent, wait_days)
+    # neither the zone nor the instant is known: no day can be told
+    end = np.where((end == NEVER) | (sent == NO_INSTANT), INDEFINITE, end)
     named = np.flatnonzero((debt >= 0) & (block.row_of_debt[debt] >= 0))
     np.minimum.at(over, block.row_of_debt[debt[named]], end[named])
     whole = np.flatnonzero(debt < 0)

@@ -147,14 +147,17 @@ def notice_frame(
 def party_frame(
     frame: pd.DataFrame, customers: Ids, debts: Ids, at_us: int, delay_hours: float
 ) -> pd.DataFrame:
-    """Return the further obligors of debts whose role holds at an instant."""
+    """Return the further obligors of debts whose role holds at an instant.
+
+    The party may be a customer of another block (code -1): what it says of the debt holds.
+    """
     start = instants(frame, "valid_from")
     end = instants(frame, "valid_to")
     customer = codes_of(frame, "customer_id", customers, "debt_parties", elsewhere=True)
     debt = codes_of(frame, "debt_id", debts, "debt_parties")
     holds = (known_at(frame, start, delay_hours) <= at_us) & ((end == NO_INSTANT) | (end > at_us))
     role = words(frame, "role", v.PARTY_ROLES)
-    rows = np.flatnonzero(holds & (customer >= 0))
+    rows = np.flatnonzero(holds & (debt >= 0))
     rows = rows[np.lexsort((role.codes[rows], debt[rows], customer[rows]))]
     return pd.DataFrame({"customer": customer[rows], "debt": debt[rows], "role": role[rows]})
 

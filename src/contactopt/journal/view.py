@@ -145,7 +145,7 @@ class JournalView:
 
     @cached_property
     def parties(self) -> pd.DataFrame:
-        """Further obligors of debts: customer, debt, role."""
+        """Further obligors of debts: customer (-1: of another block), debt, role."""
         nothing = self._nothing("parties", "debt_parties")
         if nothing is not None:
             return nothing

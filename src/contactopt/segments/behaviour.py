@@ -369,6 +369,8 @@ class BehaviourSegments(ClusterMixin, BaseEstimator):
     @staticmethod
     def _frame(X: Any) -> pd.DataFrame:
         if isinstance(X, np.ndarray):
+            if X.ndim != 2:
+                raise ConfigError(f"the array has {X.ndim} dimensions", hint="give shape (n, k)")
             X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
         frame = to_pandas(X, "X")
         return frame.set_axis([str(c) for c in frame.columns], axis=1)

@@ -75,13 +75,20 @@ def report_on(
         by=slices,
         groups=journal.customer_ids[customers].astype(str),
         money=labels["amount"],
-        expected=p * strategy.models_.amount.predict(X),
+        expected=_expected_money(strategy.models_.amount, p, X),
         capacity=capacity,
         level=level,
         drift=None
         if strategy.behaviours_ is None
         else strategy.behaviours_.drift(behaviour_columns(journal.as_of(instant)), level=level),
     )
+
+
+def _expected_money(amount: Any, p: Any, X: pd.DataFrame) -> Any:
+    """Return what `ContactStrategy.score_customers` expects, matched to the fit's money."""
+    if amount.spread_ is None:  # fitted before money was matched
+        return p * amount.predict(X)
+    return amount.expected_recovery(p, X).mean
 
 
 def _moments(

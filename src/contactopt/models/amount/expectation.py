@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contactopt.errors import ContactoptError
 from contactopt.models.amount.money_level import MoneyLevel
 from contactopt.models.amount.recovery import Recovery, recovery_of
-from contactopt.models.learners.splits import content_order
+from contactopt.models.learners.splits import check_per_row, content_order
 
 if TYPE_CHECKING:
     from contactopt.models.amount.spread import MoneySpread
@@ -67,6 +67,7 @@ class RecoversMoney:
         """
         matrix = self._checked(X)
         p, told = self._probability(p_pay, matrix), np.asarray(money, dtype=np.float64)
+        check_per_row(len(matrix), groups=groups)
         who = np.arange(len(matrix)) if groups is None else np.asarray(groups)
         if told.shape != p.shape or not (told >= 0).all():
             raise ContactoptError(

@@ -18,7 +18,14 @@ from contactopt.models.amount.state import restored, state_of
 from contactopt.models.learners.boosted import BoostingPlan
 from contactopt.models.learners.debt_age import bucket_of, prior_paid_share, shrunken_rates
 from contactopt.models.learners.encoder import Encoder, checked_matrix, checked_weight, column_of
-from contactopt.models.learners.splits import content_order, cross_fit_folds, group_hash, row_hash
+from contactopt.models.learners.settings import check_settings
+from contactopt.models.learners.splits import (
+    check_per_row,
+    content_order,
+    cross_fit_folds,
+    group_hash,
+    row_hash,
+)
 
 __all__ = ["AmountModel"]
 
@@ -149,7 +156,10 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
         ValueError
             If the input is not as scikit-learn's contract asks, or an amount is negative.
         ConfigError
-            If a named column is not there, or without an exposure there is no payer to learn from.
+            If a named column is not there, a setting cannot be, or without an exposure there is no
+            payer to learn from.
+        ContactoptError
+            If ``groups`` does not have one entry per row.
         """
         from sklearn.utils.validation import (
             assert_all_finite,
@@ -168,6 +178,8 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
                 f"amounts must not be negative: {int((money < 0).sum())} of {len(money)} are"
             )
         weight = checked_weight(sample_weight, matrix)
+        check_settings(self)
+        check_per_row(len(matrix), groups=groups)
         keep = np.flatnonzero((weight > 0) & (money > 0))
         order = content_order(matrix[keep], money[keep], weight[keep], None, groups, keep)
         keep = keep[order]

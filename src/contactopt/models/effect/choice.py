@@ -8,7 +8,10 @@ the test over all features rejects (`contactopt.models.effect.evidence`) and a c
 than the constant, or where a candidate is so by itself beyond doubt. It must be shown against two
 constants, one in shares and one in odds: a constant shift of the odds makes effects differ with
 P(pays | wait), and is a constant all the same. What is chosen is scaled by its slope, so that a
-learner that exaggerates is corrected.
+learner that exaggerates is corrected. One candidate is the average of the constant in odds and the
+S- and T-learner, which err in different ways: where effects lie near the constant in odds it is
+steadier than each. It is used only where another candidate shows a difference, so that it does not
+add to the chance of finding one that is not there.
 """
 
 from __future__ import annotations
@@ -27,10 +30,15 @@ from contactopt.models.effect.scores import EffectRows, cluster_error, dr_scores
 from contactopt.models.effect.simple import LogitConstant, ReachTimesEffect, SegmentLevel
 from contactopt.models.learners.boosted import BoostingPlan
 
-__all__ = ["LEVEL", "CrossFit", "EffectChoice", "cross_fit_effects", "judge"]
+__all__ = ["AVERAGES", "LEVEL", "CrossFit", "EffectChoice", "cross_fit_effects", "judge"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+#: candidates that are means of others
+AVERAGES: dict[str, tuple[str, ...]] = {
+    "blend": tuple(LEARNERS),
+    "average": ("odds", "s_learner", "t_learner"),
+}
 #: level of the test over all features
 LEVEL = 0.04
 #: standard errors above the constant that a candidate needs where that test rejects, and alone:
@@ -53,8 +61,8 @@ class CrossFit:
     outcome : float array, shape (n, n_arms + 1)
         P(pays) under wait and every arm.
     effects : dict of str to float array, shape (n, n_arms)
-        Candidate to its out-of-fold effects; ``odds`` is the constant shift of the odds, ``blend``
-        the mean of the learners.
+        Candidate to its out-of-fold effects; ``odds`` is the constant shift of the odds; the
+        means of `AVERAGES` come last.
     fold : int array, shape (n,)
     """
 
@@ -184,7 +192,8 @@ def cross_fit_effects(rows: EffectRows, plan: BoostingPlan) -> CrossFit:
             if name not in ("s_learner", "t_learner"):
                 fitted = learner().fit(part, mine, plan)
                 effects[name][held] = fitted.effect(rows.X[held], p_wait[held])
-    effects["blend"] = np.mean([effects[name] for name in LEARNERS], axis=0)
+    for name, parts in AVERAGES.items():
+        effects[name] = np.mean([effects[part] for part in parts], axis=0)
     return CrossFit(scores, outcome, effects, fold)
 
 
@@ -220,7 +229,8 @@ def judge(
     least = frame[["z", "z_odds"]].min(axis=1)
     shown = frame[least > (at_least if p_value < LEVEL else max(at_least, _ALONE))]
     name, scale = "constant", "share"
-    if len(shown):
+    # the average may be used, but is no further chance to be shown
+    if (shown["name"] != "average").any():
         name, scale = str(shown["name"].iloc[int(shown["z"].argmax())]), "customer"
     elif float(frame["z"].iloc[0]) > _ODDS:
         scale = "odds"

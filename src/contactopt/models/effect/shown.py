@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.models.effect.choice import CrossFit, EffectChoice, candidates_for
+from contactopt.models.effect.choice import AVERAGES, CrossFit, EffectChoice, candidates_for
 from contactopt.models.effect.learners import LEARNERS, EffectLearner
 from contactopt.models.effect.scores import EffectRows
 from contactopt.models.effect.simple import LogitConstant, ReachTimesEffect, SegmentLevel
@@ -30,7 +30,7 @@ class Differences:
     Attributes
     ----------
     learners_ : dict of str to EffectLearner
-        One, or all that a blend is the mean of.
+        One, or all that an average is the mean of.
     mean_ : float array, shape (n_arms,)
         Mean of what they say over the rows of the fit: differences are from there.
     slope_ : float array, shape (n_arms,)
@@ -46,7 +46,7 @@ class Differences:
         """Learn what was chosen on all rows (which must have ``p_wait``)."""
         assert rows.p_wait is not None
         key = "odds" if choice.scale == "odds" else choice.name
-        names = list(LEARNERS) if key == "blend" else [key]
+        names = AVERAGES.get(key, (key,))
         classes = candidates_for(rows)
         self.learners_ = {k: classes[k]().fit(rows, found.scores, plan) for k in names}
         said = self._said(rows.X, rows.p_wait)

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
+from contactopt.contracts.native_frames import to_pandas
 from contactopt.contracts.vocabulary import CHANNELS
 from contactopt.errors import ConfigError, ContractError
 from contactopt.models.harm.hierarchy import Rates, child_rates, pooled_factor, strength_of
@@ -100,7 +101,7 @@ class HarmModel(BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame or None
+        X : DataFrame (pandas, polars, pyarrow) or None
             A row per contact: ``channel``, ``touches_7d`` (`touches_before`), the column named by
             ``segment`` (missing: counts for no segment), and, without ``y``, ``complained`` and
             ``opted_out`` (0/1, NaN where not known yet: left out). None or empty gives the priors.
@@ -114,8 +115,8 @@ class HarmModel(BaseEstimator):
         Raises
         ------
         ContractError
-            If a column is missing, an outcome is neither 0, 1 nor missing, or a channel is neither
-            the contract's nor in ``like``.
+            If a column is missing, an outcome is neither 0, 1 nor missing, touches are negative, or
+            a channel is neither the contract's nor in ``like``.
         """
         self.channels_ = known_channels(self.like)
         rows = self._rows(X, y)
@@ -146,11 +147,16 @@ class HarmModel(BaseEstimator):
         names = ("channel", "touches_7d", *(() if self.segment is None else (self.segment,)))
         if X is None:
             return pd.DataFrame(columns=[*names, *_KINDS])
+        X = to_pandas(X, "X")
         if y is None:
             need(X, (*names, *_KINDS), "HarmModel")
             return X
         need(X, names, "HarmModel")
-        told = y[list(_KINDS)].to_numpy() if isinstance(y, pd.DataFrame) else np.asarray(y)
+        if hasattr(y, "columns"):
+            y = to_pandas(y, "y")
+            need(y, _KINDS, "HarmModel")
+            y = y[list(_KINDS)]
+        told = np.asarray(y)
         if told.shape != (len(X), len(_KINDS)):
             raise ContractError(
                 "HarmModel: y must hold complained and opted_out for every row of X",
@@ -268,7 +274,12 @@ class HarmModel(BaseEstimator):
             )
         position = np.array([names.index(c) for c in actions.channels], dtype=np.int64)
         channel = position[actions.channel_index]
-        pressure = _pressure_of(np.nan_to_num(np.asarray(touches_7d, dtype=np.float64)))
+        touches = np.nan_to_num(np.asarray(touches_7d, dtype=np.float64))
+        if touches.ndim != 1:
+            raise ContractError(
+                f"HarmModel: touches_7d has shape {touches.shape}", hint="give shape (n,)"
+            )
+        pressure = _pressure_of(touches)
         who = np.full(len(pressure), -1, dtype=np.int64)
         if segment is not None:
             words = pd.Index(np.asarray(segment, dtype=object)).map(lambda s: str(s))
@@ -329,6 +340,11 @@ class HarmModel(BaseEstimator):
 
 
 def _pressure_of(touches: Floats) -> Ints:
+    if (touches < 0).any():
+        raise ContractError(
+            f"HarmModel: touches_7d is negative in {int((touches < 0).sum())} rows",
+            hint="give the number of touches in the trailing seven days",
+        )
     return np.searchsorted(_PRESSURE, touches, side="right") - 1
 
 

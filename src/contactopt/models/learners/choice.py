@@ -90,20 +90,21 @@ class _Bench:
 
     def line(self, settings: dict[str, Any], strengths: tuple[float, ...]) -> _Scored:
         """Score a line under the best penalty."""
-        tried = []
-        for strength in strengths:
-            parts = [
-                self._cross_fit(LogisticLearner(strength=strength, **settings), folds)
-                for folds in (self.held.folds, self.held.later)
-            ]
-            tried.append(_Scored(parts[0], parts[1], strength))
+        learner = LogisticLearner(**settings)
+        random = self._cross_fit(learner, self.held.folds, strengths)
+        later = self._cross_fit(learner, self.held.later, strengths)
+        tried = [_Scored(r, t, s) for r, t, s in zip(random, later, strengths, strict=True)]
         return min(tried, key=lambda s: self.loss(s.random, s.later))
 
-    def _cross_fit(self, learner: LogisticLearner, folds: list[Fold]) -> Floats:
-        out = np.full(len(self.y), np.nan)
+    def _cross_fit(
+        self, learner: LogisticLearner, folds: list[Fold], strengths: tuple[float, ...]
+    ) -> Floats:
+        """Held-out logits, one row per penalty."""
+        out = np.full((len(strengths), len(self.y)), np.nan)
         for train, valid in folds:
-            learner.fit(self.X[train], self.y[train], self.weight[train])
-            out[valid] = learner.logit(self.X[valid])
+            path = learner.fit_path(self.X[train], self.y[train], self.weight[train], strengths)
+            for row, fitted in zip(out, path, strict=True):
+                row[valid] = fitted.logit(self.X[valid])
         return out
 
     def trees(self, plan: BoostingPlan, categories: list[int]) -> tuple[_Scored, dict[str, int]]:

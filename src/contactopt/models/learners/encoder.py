@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from numbers import Number
 from typing import Any
 
@@ -53,6 +54,7 @@ class Encoder:
         levels = {}
         for k, name in enumerate(X.columns):
             column = X.iloc[:, k]
+            _told_apart(str(name), column)
             if isinstance(column.dtype, pd.CategoricalDtype):
                 used = column.cat.remove_unused_categories().cat.categories
                 levels[str(name)] = sorted(str(v) for v in used)
@@ -68,7 +70,8 @@ class Encoder:
         Raises
         ------
         ContractError
-            If a column that held numbers at fit holds text now, or two have one name.
+            If a column that held numbers at fit holds text now, its cells hold lists or the like,
+            or two columns have one name.
         """
         if not isinstance(X, pd.DataFrame):
             return X
@@ -76,6 +79,7 @@ class Encoder:
         # text, because scikit-learn compares no other names: a swapped column would go unseen
         for k, name in enumerate(str(c) for c in X.columns):
             column = X.iloc[:, k]
+            _told_apart(name, column)
             if name in self.levels:
                 out[name] = self._codes(name, column)
                 continue
@@ -95,7 +99,9 @@ class Encoder:
     def _codes(self, name: str, column: pd.Series) -> Floats:
         levels = self.levels[name]
         if not levels:
-            return np.full(len(column), np.nan)
+            # nothing was learned of it; an amount or days past due that came empty still count
+            numbers = _numbers(column)
+            return np.full(len(column), np.nan) if numbers is None else numbers
         # each value is looked up once, however many rows hold it
         code, values = pd.factorize(column, use_na_sentinel=True)
         known = pd.Index(levels).get_indexer(pd.Index([str(v) for v in values], dtype=object))
@@ -139,8 +145,25 @@ def _numbers(column: pd.Series) -> Floats | None:
     if pd.api.types.is_object_dtype(kind):
         known = column.dropna()
         if len(known) and all(isinstance(v, Number | np.bool_) for v in known):
-            return column.where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+            try:
+                return column.where(column.notna(), np.nan).to_numpy(dtype=np.float64)
+            except (TypeError, OverflowError) as error:
+                raise ContractError(
+                    f"column {column.name} holds numbers that are no floats: complex or too large",
+                    hint="give plain numbers, missing where there is none",
+                ) from error
     return None
+
+
+def _told_apart(name: str, column: pd.Series) -> None:
+    """Refuse cells that are no values: lists, dicts, arrays."""
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return
+    if any(kind.__hash__ is None for kind in set(map(type, column))):
+        raise ContractError(
+            f"column {name} holds lists, dicts or arrays in its cells",
+            hint="give one number, word or instant per cell, or leave the column out",
+        )
 
 
 def _days(values: npt.NDArray[Any]) -> Floats:
@@ -170,6 +193,11 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
 
     if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
         X = X.to_pandas()
+    if X is None or (isinstance(X, Mapping) and not hasattr(X, "shape")):  # not dok_array
+        raise ContractError(
+            f"{type(estimator).__name__}: X is given as {type(X).__name__}, which is no frame",
+            hint="give a pandas or polars frame, or an array of shape (n, k)",
+        )
     if reset:
         estimator.encoder_ = Encoder.learn(X)
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
@@ -207,7 +235,10 @@ def checked_weight(sample_weight: Any, X: Floats) -> Floats:
 
     if len(X) == 0:
         return np.zeros(0)
-    return _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weight < 0).any():
+        raise ValueError(f"sample_weight is negative in {int((weight < 0).sum())} rows")
+    return weight
 
 
 def column_of(estimator: Any, X: Floats, name: str | None, role: str) -> Floats | None:
@@ -216,7 +247,7 @@ def column_of(estimator: Any, X: Floats, name: str | None, role: str) -> Floats 
     Raises
     ------
     ConfigError
-        If the estimator names a column that the frame did not have at fit.
+        If the estimator names a column that the frame did not have at fit, or that holds words.
     """
     if name is None:
         return None
@@ -225,5 +256,10 @@ def column_of(estimator: Any, X: Floats, name: str | None, role: str) -> Floats 
         raise ConfigError(
             f"{type(estimator).__name__}: the frame has no column for {role}",
             hint=f"{role}={name!r} is not among its {X.shape[1]} columns; name one, or None",
+        )
+    if estimator.encoder_.levels.get(name):
+        raise ConfigError(
+            f"{type(estimator).__name__}: {role}={name!r} is a column of words, not numbers",
+            hint="convert it with pandas.to_numeric",
         )
     return X[:, names.index(name)]

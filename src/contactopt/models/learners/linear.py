@@ -36,6 +36,11 @@ class LogisticLearner:
         Demanded direction by column position.
     """
 
+    design_: LinearDesign
+    coef_: Floats
+    intercept_: float
+    centre_: Floats
+
     def __init__(
         self,
         categories: list[int],
@@ -50,38 +55,28 @@ class LogisticLearner:
 
     def fit(self, X: Floats, y: Floats, weight: Floats) -> LogisticLearner:
         """Fit on rows of shape (n, k) with labels 0/1; both classes must be there."""
-        rows, weight = _thinned(y, weight)
-        X, y = X[rows], y[rows]
-        self.design_ = LinearDesign(self.categories, self.n_knots, self.signs).fit(X)
-        design = self.design_.transform(X)
-        sign = self.design_.columns()[1]
-        free = np.ones(design.shape[1], dtype=bool)
-        while True:
-            coef, intercept = self._solve(design[:, free], y, weight)
-            wrong = coef * sign[free] < 0
-            if not wrong.any():
-                break
-            free[np.flatnonzero(free)[wrong]] = False
-        self.coef_ = np.zeros(len(free))
-        self.coef_[free] = coef
-        self.intercept_ = intercept
-        self.centre_ = weight @ design / weight.sum()
+        fitted = self.fit_path(X, y, weight, (self.strength,))[0]
+        self.__dict__.update(fitted.__dict__)
         return self
 
-    def _solve(self, design: Floats, y: Floats, weight: Floats) -> tuple[Floats, float]:
-        from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits
-
-        if design.shape[1] == 0:
-            design = np.zeros((len(y), 1))
-        # far fewer columns than rows, and collinear ones: Newton steps converge where L-BFGS crawls
-        model = LogisticRegression(
-            C=1.0 / self.strength, solver="newton-cholesky", max_iter=100, tol=1e-6
-        )
-        # one thread: spinning BLAS threads cost more than they bring, and the sums stay the same
-        with threadpool_limits(limits=1):
-            fitted: Any = model.fit(design, y, sample_weight=weight)
-        return np.asarray(fitted.coef_[0], dtype=np.float64), float(fitted.intercept_[0])
+    def fit_path(
+        self, X: Floats, y: Floats, weight: Floats, strengths: tuple[float, ...]
+    ) -> list[LogisticLearner]:
+        """Return one fitted learner per penalty; the design is learned once for all."""
+        rows, weight = _thinned(y, weight)
+        X, y = X[rows], y[rows]
+        learned = LinearDesign(self.categories, self.n_knots, self.signs).fit(X)
+        design = learned.transform(X)
+        # constant columns are zeros: the penalty leaves their coefficients at nothing
+        filled = _Rotated(design, design.any(axis=0))
+        sign, centre = learned.columns()[1], weight @ design / weight.sum()
+        path = []
+        for strength in strengths:
+            one = LogisticLearner(self.categories, strength, self.n_knots, self.signs)
+            one.design_, one.centre_ = learned, centre
+            one.coef_, one.intercept_ = _monotone(filled, y, weight, sign, strength)
+            path.append(one)
+        return path
 
     def logit(self, X: Floats) -> Floats:
         """Return the linear predictor, shape (n,)."""
@@ -121,6 +116,65 @@ class LogisticLearner:
         self.intercept_ = float(state["intercept"])
         self.centre_ = np.asarray(state.get("centre", np.zeros(len(self.coef_))), dtype=np.float64)
         return self
+
+
+class _Rotated:
+    """Chosen columns of a design; with more columns than rows, turned into the rows' own space.
+
+    A ridge penalty does not see a rotation: the coefficients found there, turned back, are the same
+    (Hastie and Tibshirani, "Efficient quadratic regularization for expression arrays",
+    Biostatistics 2004).
+    """
+
+    def __init__(self, design: Floats, free: npt.NDArray[np.bool_]) -> None:
+        from threadpoolctl import threadpool_limits
+
+        self.design, self.free = design, free
+        self.turn: Floats | None = None
+        self.columns = design[:, free]
+        if self.columns.shape[1] > len(design):
+            with threadpool_limits(limits=1):
+                square, left = np.linalg.eigh(self.columns @ self.columns.T)
+            full = square > 1e-12 * square.max(initial=0.0)
+            length = np.sqrt(square[full])
+            self.turn = (left[:, full] / length).T @ self.columns
+            self.columns = left[:, full] * length
+
+    def coefficients(self, found: Floats) -> Floats:
+        """Return one coefficient per column of the design; zero for those left out."""
+        out = np.zeros(len(self.free))
+        if self.free.any():
+            out[self.free] = found if self.turn is None else found @ self.turn
+        return out
+
+
+def _monotone(
+    filled: _Rotated, y: Floats, weight: Floats, sign: npt.NDArray[Any], strength: float
+) -> tuple[Floats, float]:
+    """Coefficients and intercept; columns with the wrong sign are left out until none is left."""
+    chosen = filled
+    while True:
+        found, intercept = _solve(chosen.columns, y, weight, strength)
+        coef = chosen.coefficients(found)
+        wrong = coef * sign < 0
+        if not wrong.any():
+            return coef, intercept
+        chosen = _Rotated(chosen.design, chosen.free & ~wrong)
+
+
+def _solve(design: Floats, y: Floats, weight: Floats, strength: float) -> tuple[Floats, float]:
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    if design.shape[1] == 0:
+        paying = float(weight @ y)
+        return np.zeros(0), float(np.log(paying / (weight.sum() - paying)))
+    # collinear columns: Newton steps converge where L-BFGS crawls
+    model = LogisticRegression(C=1.0 / strength, solver="newton-cholesky", max_iter=100, tol=1e-6)
+    # one thread: spinning BLAS threads cost more than they bring, and the sums stay the same
+    with threadpool_limits(limits=1):
+        fitted: Any = model.fit(design, y, sample_weight=weight)
+    return np.asarray(fitted.coef_[0], dtype=np.float64), float(fitted.intercept_[0])
 
 
 def _thinned(y: Floats, weight: Floats) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -12,6 +12,7 @@ from contactopt.errors import ContactoptError
 
 __all__ = [
     "Fold",
+    "check_per_row",
     "content_order",
     "cross_fit_folds",
     "group_hash",
@@ -64,6 +65,16 @@ def group_hash(groups: npt.ArrayLike, *, random_state: int = 0) -> Hashes:
         values = values.astype(str).astype(object)
     hashed = pd.util.hash_array(values).astype(np.uint64)
     return _mix(hashed ^ _mix(np.array([random_state + 1], dtype=np.uint64)))
+
+
+def check_per_row(n: int, **columns: npt.ArrayLike | None) -> None:
+    """Raise a `ContactoptError` where a column is given without one entry per row."""
+    for name, values in columns.items():
+        if values is not None and np.shape(values) != (n,):
+            raise ContactoptError(
+                f"{name} has shape {np.shape(values)} for {n} rows",
+                hint=f"give one entry of {name} per row of X",
+            )
 
 
 def content_order(

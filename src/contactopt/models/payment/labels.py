@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 __all__ = ["two_classes"]
 
@@ -26,6 +27,11 @@ def two_classes(
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     values = column_or_1d(y, warn=True)
+    if values.dtype == object:
+        # truth values and whole numbers of a column that once held something else
+        plain = pd.Series(values).infer_objects()
+        if pd.api.types.is_numeric_dtype(plain.dtype):
+            values = plain.to_numpy()
     assert_all_finite(values, input_name="y")
     check_consistent_length(values, np.empty((n, 0)))
     if n == 0:

@@ -16,7 +16,8 @@ from contactopt.models.learners.boosted import BoostingPlan
 from contactopt.models.learners.choice import fit_blend
 from contactopt.models.learners.debt_age import bucket_of, shrunken_rates
 from contactopt.models.learners.encoder import Encoder, checked_matrix, checked_weight, column_of
-from contactopt.models.learners.splits import content_order
+from contactopt.models.learners.settings import check_settings
+from contactopt.models.learners.splits import check_per_row, content_order
 from contactopt.models.payment.drift import drift_record, drift_told
 from contactopt.models.payment.evidence import held_out
 from contactopt.models.payment.labels import two_classes
@@ -129,11 +130,16 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):
             If the input is not as scikit-learn's contract asks (infinite values among it), or has
             more than two labels.
         ConfigError
-            If ``days_past_due`` or ``monotone`` names a column that is not there.
+            If ``days_past_due`` or ``monotone`` names a column that is not there, or a setting
+            cannot be.
+        ContactoptError
+            If ``times`` or ``groups`` do not have one entry per row.
         """
         matrix = checked_matrix(self, X, reset=True)
         self.classes_, label = two_classes(y, len(matrix))
         weight = checked_weight(sample_weight, matrix)
+        check_settings(self)
+        check_per_row(len(matrix), times=times, groups=groups)
         keep = np.flatnonzero(weight > 0)
         # sorted by content: the fit does not depend on the order of the rows
         keep = keep[content_order(matrix[keep], label[keep], weight[keep], times, groups, keep)]

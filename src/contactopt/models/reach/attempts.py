@@ -15,7 +15,7 @@ from contactopt.models.learners.splits import row_hash
 from contactopt.models.reach.events import DELIVERY_ONLY, UNOBSERVABLE
 from contactopt.models.reach.evidence import Trail, group_of, sign_of, walk
 
-__all__ = ["Attempts", "column", "known_channels", "need", "read_attempts"]
+__all__ = ["Attempts", "column", "known_channels", "need", "read_attempts", "segment_names"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -147,8 +147,8 @@ def read_attempts(
     Raises
     ------
     ContractError
-        If a channel is unknown, an hour, weekday or propensity is out of range, a result is
-        neither 0, 1 nor missing, or a customer is missing.
+        If a channel is unknown, an hour, weekday or propensity is out of range, touches or point
+        quality are infinite, a result is neither 0, 1 nor missing, or a customer is missing.
     """
     names = pd.Categorical(frame["channel"])
     known = pd.Index(list(channels)).get_indexer(names.categories)
@@ -177,8 +177,8 @@ def read_attempts(
         age=np.maximum(age, 0.0),
         reached=reached,
         sign=sign_of(words, reached),
-        touches=column(frame, "touches_7d", np.nan),
-        quality=column(frame, "point_quality", np.nan),
+        touches=_finite(frame, "touches_7d"),
+        quality=_finite(frame, "point_quality"),
         propensity=_propensities(frame),
         ids=ids,
         ordered="age_days" in frame and ("customer" in frame or customers is not None),
@@ -230,6 +230,19 @@ def _segments(frame: pd.DataFrame, segments: list[str] | None) -> Ints:
     return np.append(code, -1)[names.codes].astype(np.int64)
 
 
+def segment_names(frame: pd.DataFrame) -> list[str]:
+    """Return the segments of attempts, sorted; a `ContractError` where they are too many."""
+    if "segment" not in frame:
+        return []
+    names = sorted({str(s) for s in frame["segment"].dropna().unique()})
+    if len(names) > 200:
+        raise ContractError(
+            f"{len(names)} segments: more than 200 are no segments",
+            hint="give a stage or time-zone group, not an id",
+        )
+    return names
+
+
 def _results(frame: pd.DataFrame) -> Floats:
     reached = column(frame, "reached", np.nan)
     wrong = int((~np.isnan(reached) & (reached != 0) & (reached != 1)).sum())
@@ -239,6 +252,16 @@ def _results(frame: pd.DataFrame) -> Floats:
             hint="1 reached, 0 not reached, missing where it cannot be told",
         )
     return reached
+
+
+def _finite(frame: pd.DataFrame, name: str) -> Floats:
+    values = column(frame, name, np.nan)
+    wrong = int(np.isinf(values).sum())
+    if wrong:
+        raise ContractError(
+            f"{wrong} attempts have an infinite {name}", hint="leave it empty if unknown"
+        )
+    return values
 
 
 def _propensities(frame: pd.DataFrame) -> Floats:
@@ -290,7 +313,11 @@ def known_channels(like: dict[str, str] | None) -> dict[str, str]:
 
 
 def need(frame: pd.DataFrame, names: tuple[str, ...], owner: str) -> None:
-    """Raise a `ContractError` that names the columns which are not there."""
+    """Raise a `ContractError` that names the columns which are not there, or come twice."""
+    if frame.columns.has_duplicates:
+        raise ContractError(
+            f"{owner}: two columns of the frame have one name", hint="rename or drop one of them"
+        )
     missing = [c for c in names if c not in frame]
     if missing:
         raise ContractError(

@@ -12,14 +12,20 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator
 
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.errors import ContractError
+from contactopt.contracts.native_frames import to_pandas
 from contactopt.models.reach.answers import ReachAnswers
-from contactopt.models.reach.attempts import Attempts, known_channels, need, read_attempts
+from contactopt.models.reach.attempts import (
+    Attempts,
+    known_channels,
+    need,
+    read_attempts,
+    segment_names,
+)
 from contactopt.models.reach.covariates import AttemptColumns, usable_columns
 from contactopt.models.reach.estimate import Settings, estimate, hours_count
 from contactopt.models.reach.events import reading_shows
 from contactopt.models.reach.families import media_of
-from contactopt.models.reach.plain_frames import attempt_frame
+from contactopt.models.reach.plain_frames import attempt_frame, check_ids, check_shapes
 from contactopt.models.reach.priors import MEDIA
 from contactopt.models.reach.serving import Served
 from contactopt.models.reach.tables import Counts
@@ -28,7 +34,6 @@ from contactopt.models.reach.variance_components import logistic_shrink
 __all__ = ["Reach", "ReachModel"]
 
 _log = logging.getLogger(__name__)
-
 Floats = npt.NDArray[np.float64]
 
 
@@ -144,7 +149,7 @@ class ReachModel(ReachAnswers, BaseEstimator):
         need(frame, ("channel", "local_hour", "reached", *own), "ReachModel")
         self.channels_ = known_channels(self.like)
         names, left = (own, {}) if self.covariates is not None else usable_columns(frame)
-        self.segments_ = _segment_names(frame)
+        self.segments_ = segment_names(frame)
         self.delivery_counts_ = "outcome" not in frame or not reading_shows(
             frame["channel"].astype(object).map(self.channels_).to_numpy(dtype=object),
             frame["outcome"].astype(object).to_numpy(),
@@ -263,8 +268,16 @@ class ReachModel(ReachAnswers, BaseEstimator):
         ------
         ConfigError
             If the action space has a channel that the model does not know.
+        ContractError
+            If a customer comes twice beside a history, a shape is wrong or a number infinite.
         """
         served, ids = self._served(), pd.Index(np.asarray(customers))
+        check_shapes(
+            len(ids),
+            len(actions),
+            per_customer={"touches_7d": touches_7d, "segment": segment, "covariates": covariates},
+            per_action={"point_quality": point_quality, "has_point": has_point},
+        )
         mine, columns = self._history_of(ids, history)
         eta, variance = served.population(actions)
         own, personal = served.personal(actions, mine, columns, len(ids))
@@ -273,7 +286,8 @@ class ReachModel(ReachAnswers, BaseEstimator):
             code = np.full(len(ids), -1) if segment is None else self._segment_codes(segment)
             part, spread2 = served.segment(actions, code)
             eta, variance = eta + part, variance + spread2
-        frame = pd.DataFrame(index=range(len(ids))) if covariates is None else covariates
+        none = pd.DataFrame(index=range(len(ids)))
+        frame = to_pandas(none if covariates is None else covariates, "covariates")
         known = self.scales_.matrix(frame.drop(columns=["point_quality", "touches_7d"],
                                                errors="ignore")) @ self.slopes_  # fmt: skip
         eta = eta + known[:, None]
@@ -313,6 +327,7 @@ class ReachModel(ReachAnswers, BaseEstimator):
             return None, None
         frame = attempt_frame(history, like=self.like)
         need(frame, ("customer", "channel", "local_hour", "reached"), "ReachModel")
+        check_ids(ids, frame["customer"])
         mine = self._read(frame, ids)
         return mine, self.scales_.matrix(frame)[mine.place]
 
@@ -360,18 +375,6 @@ class ReachModel(ReachAnswers, BaseEstimator):
         self.scales_ = AttemptColumns.from_state(state["scales"])
         self.fit_record_ = dict(state["fit_record"])
         return self
-
-
-def _segment_names(frame: pd.DataFrame) -> list[str]:
-    if "segment" not in frame:
-        return []
-    names = sorted({str(s) for s in frame["segment"].dropna().unique()})
-    if len(names) > 200:
-        raise ContractError(
-            f"{len(names)} segments: more than 200 are no segments",
-            hint="give a stage or time-zone group, not an id",
-        )
-    return names
 
 
 def _tried(a: Attempts, channels: dict[str, str]) -> dict[str, list[int]]:

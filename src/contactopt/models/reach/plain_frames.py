@@ -13,7 +13,7 @@ from contactopt.errors import ContractError
 from contactopt.journal.local_time import local_day, local_hour
 from contactopt.models.reach.events import UNOBSERVABLE, is_reached
 
-__all__ = ["attempt_frame"]
+__all__ = ["attempt_frame", "check_ids", "check_shapes"]
 
 #: 1 January 1970 was a Thursday
 _EPOCH_WEEKDAY = 3
@@ -50,9 +50,10 @@ def attempt_frame(
     Raises
     ------
     ContractError
-        If lengths differ, or ``started_at`` carries no time zone.
+        If X is no frame or has two columns of one name, lengths differ, or ``started_at`` is no
+        instant or carries no time zone.
     """
-    frame = X if isinstance(X, pd.DataFrame) else nw.from_native(X, eager_only=True).to_pandas()
+    frame = _pandas(X)
     given = {"local_hour" if k == "hour" else k: v for k, v in columns.items() if v is not None}
     if y is not None:
         given["reached"] = y
@@ -73,6 +74,72 @@ def attempt_frame(
     return frame
 
 
+def check_ids(ids: pd.Index, told: pd.Series) -> None:
+    """Refuse customers asked for twice, and ids of another kind than those of the history."""
+    if ids.has_duplicates:
+        raise ContractError(
+            "ReachModel: a customer comes twice, and a history is given",
+            hint="ask for each customer once",
+        )
+    if {_kind(ids), _kind(told)} == {"words", "numbers"}:
+        raise ContractError(
+            "ReachModel: customers are words on one side and numbers in the history",
+            hint="give ids as they are in the column `customer` of the history",
+        )
+
+
+def _kind(values: Any) -> str:
+    """Words, numbers or something else, by the dtype where it tells."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.array.categories
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return "numbers"
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    return {"string": "words", "integer": "numbers", "floating": "numbers"}.get(kind, kind)
+
+
+def check_shapes(
+    n: int, m: int, *, per_customer: dict[str, Any], per_action: dict[str, Any]
+) -> None:
+    """Raise a `ContractError` where what is known does not fit n customers and m actions."""
+    for name, values in per_customer.items():
+        if values is not None and len(values) != n:
+            raise ContractError(
+                f"{name} has {len(values)} values for {n} customers",
+                hint="give one value per customer",
+            )
+    for name, values in per_action.items():
+        if values is not None and np.shape(values) not in ((n, m), (n, 1)):
+            raise ContractError(
+                f"{name} has shape {np.shape(values)} for {n} customers and {m} actions",
+                hint=f"give shape ({n}, {m}) or ({n}, 1)",
+            )
+    for name, values in (per_customer | per_action).items():
+        if name in ("touches_7d", "point_quality") and values is not None:
+            wrong = int(np.isinf(np.asarray(values, dtype=np.float64)).sum())
+            if wrong:
+                raise ContractError(
+                    f"{name} is infinite in {wrong} places", hint="leave it missing if unknown"
+                )
+
+
+def _pandas(X: Any) -> pd.DataFrame:
+    if not isinstance(X, pd.DataFrame):
+        try:
+            X = nw.from_native(X, eager_only=True).to_pandas()
+        except TypeError:
+            raise ContractError(
+                f"attempts are given as {type(X).__name__}, which is no frame",
+                hint="give a pandas, polars or pyarrow frame with one row per attempt",
+            ) from None
+    named = X.set_axis([str(c) for c in X.columns], axis=1)
+    if named.columns.has_duplicates:
+        raise ContractError(
+            "two columns of the attempts have one name", hint="rename or drop one of them"
+        )
+    return named
+
+
 def _array(values: Any) -> Any:
     if isinstance(values, pd.Series | pd.Categorical | pd.Index):
         return values.array if isinstance(values, pd.Series) else values
@@ -91,7 +158,13 @@ def _reached(frame: pd.DataFrame, like: dict[str, str] | None) -> npt.NDArray[np
 
 
 def _with_local_time(frame: pd.DataFrame) -> pd.DataFrame:
-    started = pd.to_datetime(frame["started_at"])
+    try:
+        started = pd.to_datetime(frame["started_at"])
+    except (TypeError, ValueError):
+        # the message of pandas would quote a value
+        raise ContractError(
+            "started_at holds something that is no instant", hint="give timestamps with a zone"
+        ) from None
     if started.dt.tz is None:
         raise ContractError(
             "started_at carries no time zone",
