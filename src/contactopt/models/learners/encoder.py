@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 _log = logging.getLogger(__name__)
 #: text whose values are mostly met once names rows, it does not describe them
 _IDENTIFIER_LEVELS, _IDENTIFIER_SHARE = 100, 0.5
+#: rows up to which a frame is copied as a whole
+_FEW = 1000
 
 
 class Encoder:
@@ -72,12 +74,32 @@ class Encoder:
         """
         if not isinstance(X, pd.DataFrame):
             return X
-        out = {}
         # text, because scikit-learn compares no other names: a swapped column would go unseen
-        for k, name in enumerate(str(c) for c in X.columns):
+        names = [str(c) for c in X.columns]
+        return pd.DataFrame(self.matrix(X), index=X.index, columns=names, copy=False)
+
+    def matrix(self, X: pd.DataFrame) -> Floats:
+        """Return the values of `encode`, shape (n, k), column by column in memory."""
+        names = [str(c) for c in X.columns]
+        if len(set(names)) < len(names):
+            raise ContractError(
+                "two columns of the frame have one name", hint="rename or drop one of them"
+            )
+        out = np.empty((len(names), len(X)))
+        kinds = X.dtypes.tolist()
+        plain = [
+            isinstance(kind, np.dtype) and kind.kind in "fiub" and name not in self.levels
+            for name, kind in zip(names, kinds, strict=True)
+        ]
+        if len(X) <= _FEW:  # all at once: one column at a time costs more than its few values
+            some = np.flatnonzero(plain)
+            out[some] = X.iloc[:, some].to_numpy(dtype=np.float64).T
+        for k, name in enumerate(names):
+            if plain[k] and len(X) <= _FEW:
+                continue
             column = X.iloc[:, k]
             if name in self.levels:
-                out[name] = self._codes(name, column)
+                out[k] = self._codes(name, column)
                 continue
             numbers = _numbers(column)
             if numbers is None and column.notna().any():
@@ -85,17 +107,19 @@ class Encoder:
                     f"column {name} held numbers at fit, now text",
                     hint="give it the same type as at fit, or fit again",
                 )
-            out[name] = np.full(len(X), np.nan) if numbers is None else numbers
-        if len(out) < X.shape[1]:
-            raise ContractError(
-                "two columns of the frame have one name", hint="rename or drop one of them"
-            )
-        return pd.DataFrame(out, index=X.index)
+            out[k] = np.nan if numbers is None else numbers
+        return out.T
 
     def _codes(self, name: str, column: pd.Series) -> Floats:
         levels = self.levels[name]
         if not levels:
             return np.full(len(column), np.nan)
+        if len(column) == 1:  # a customer scored anew: no table of values for one of them
+            (value,) = column.tolist()
+            if pd.isna(value):
+                return np.full(1, np.nan)
+            if str(value) in levels:
+                return np.array([float(levels.index(str(value)))])
         # each value is looked up once, however many rows hold it
         code, values = pd.factorize(column, use_na_sentinel=True)
         known = pd.Index(levels).get_indexer(pd.Index([str(v) for v in values], dtype=object))
@@ -172,6 +196,10 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
         X = X.to_pandas()
     if reset:
         estimator.encoder_ = Encoder.learn(X)
+    elif isinstance(X, pd.DataFrame) and _named_as_at_fit(estimator, X):
+        found = estimator.encoder_.matrix(X)
+        if not np.isinf(found).any():  # nothing is left that scikit-learn would look at
+            return found
     empty_allowed = isinstance(X, pd.DataFrame) or not reset
     encoded = estimator.encoder_.encode(X)
     try:
@@ -189,6 +217,11 @@ def checked_matrix(estimator: Any, X: Any, *, reset: bool) -> Floats:
             raise
         raise ValueError(f"{error}\nHint: {hint}") from error
     return matrix
+
+
+def _named_as_at_fit(estimator: Any, X: pd.DataFrame) -> bool:
+    names = getattr(estimator, "feature_names_in_", None)
+    return names is not None and len(names) > 0 and [str(c) for c in X.columns] == names.tolist()
 
 
 def _way_on(error: ValueError, encoded: Any) -> str:
