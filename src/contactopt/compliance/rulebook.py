@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from typing import Any
@@ -361,6 +361,7 @@ def _calendars() -> dict[str, str]:
     return {name: _installed(name) for name in ("holidays", "tzdata")}
 
 
+@cache
 def _installed(name: str) -> str:
     try:
         return package_version(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ _BY_ROWS: dict[str, float | None] = {
 }
 _DEFAULT_LIMIT_HOURS = 96.0
 _WARNING_HOURS = 36.0
+#: what was read of a table, with the table it was read of
+_NEWEST: WeakKeyDictionary[
+    Portfolio, dict[tuple[str, float], tuple[pd.DataFrame, pd.Timestamp]]
+] = WeakKeyDictionary()
+_CURRENCIES: WeakKeyDictionary[Portfolio, tuple[pd.DataFrame, list[str]]] = WeakKeyDictionary()
 
 
 def as_instant(value: str | pd.Timestamp) -> pd.Timestamp:
@@ -50,6 +56,21 @@ def as_instant(value: str | pd.Timestamp) -> pd.Timestamp:
     return when.tz_convert("UTC").as_unit("us")
 
 
+def _newest(
+    portfolio: Portfolio, name: str, delay: Mapping[str, float], when: pd.Timestamp
+) -> pd.Timestamp:
+    """Return when the newest row known at an instant became known, NaT without one."""
+    frame, key = portfolio.tables[name], (name, delay.get(name, 0.0))
+    kept = _NEWEST.setdefault(portfolio, {})
+    if key not in kept or kept[key][0] is not frame:  # once per portfolio
+        kept[key] = (frame, portfolio.known_at(name, delay).max())
+    newest = kept[key][1]
+    if newest is pd.NaT or newest <= when:
+        return newest
+    known = portfolio.known_at(name, delay)
+    return known[known <= when].max()
+
+
 def table_ages(
     portfolio: Portfolio, config: StrategyNeeds | None, as_of: str | pd.Timestamp
 ) -> pd.DataFrame:
@@ -73,8 +94,7 @@ def table_ages(
         most = limit if (own := _BY_ROWS.get(name)) is None else own
         newest = portfolio.complete_to.get(name)
         if newest is None:
-            known = portfolio.known_at(name, delay)
-            newest = known[known <= when].max()
+            newest = _newest(portfolio, name, delay, when)
         if newest is pd.NaT:
             rows.append((name, pd.NaT, np.nan, most, "empty"))
             continue
@@ -144,9 +164,7 @@ def check_config(portfolio: Portfolio, config: StrategyNeeds) -> None:
         strategy does not know (a pool, or one of its channels); all of them at once.
     """
     faults, hints = [], []
-    missing = [
-        c for c in sorted(portfolio.tables["debts"]["currency"].unique()) if _no_rate(config, c)
-    ]
+    missing = [c for c in _currencies(portfolio) if _no_rate(config, c)]
     if missing:
         faults.append(f"no exchange rate for {', '.join(missing)}")
         hints.append(f"add `exchange_rates: {{{missing[0]}: <rate>}}` to the strategy's objective")
@@ -160,6 +178,14 @@ def check_config(portfolio: Portfolio, config: StrategyNeeds) -> None:
         hints.append("name a pool or channel of the strategy")
     if faults:
         raise ConfigError("; ".join(faults), hint="; ".join(hints))
+
+
+def _currencies(portfolio: Portfolio) -> list[str]:
+    debts = portfolio.tables["debts"]
+    kept = _CURRENCIES.get(portfolio)
+    if kept is None or kept[0] is not debts:  # once per portfolio
+        kept = _CURRENCIES[portfolio] = (debts, sorted(debts["currency"].unique()))
+    return kept[1]
 
 
 def _no_rate(config: StrategyNeeds, currency: str) -> bool:

@@ -34,6 +34,7 @@ __all__ = [
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_INSTANT = pd.DatetimeTZDtype("us", "UTC")
 
 
 def instants(frame: pd.DataFrame, name: str) -> Ints:
@@ -41,6 +42,8 @@ def instants(frame: pd.DataFrame, name: str) -> Ints:
     if name not in frame or len(frame) == 0:
         return np.full(len(frame), NO_INSTANT, dtype=np.int64)
     column = frame[name]
+    if column.dtype == _INSTANT:  # as the loader gives them: a null is NO_INSTANT already
+        return column.array.view("int64").copy()  # pyright: ignore[reportReturnType]
     if column.isna().all():
         return np.full(len(frame), NO_INSTANT, dtype=np.int64)
     if getattr(column.dtype, "tz", None) is None:

@@ -17,6 +17,7 @@ from contactopt.compliance import (
 )
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch
+from contactopt.contracts.address_index import AddressIndex
 from contactopt.contracts.one_customer import customer_after
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch import score_customer
@@ -40,14 +41,15 @@ def score_after_event(
 ) -> ScoredBatch:
     """Score the customer whom new rows concern; see `ContactStrategy.on_event`."""
     one = customer_after(portfolio, events, customer_id=customer_id, extra_channels=config.channels)
-    others = _neighbours(portfolio, one)
+    index = AddressIndex.of(portfolio)
+    others = _neighbours(index, one)
     return score_customer(
         one,
         models=models,
         rules=rules,
         config=config,
         as_of=as_of,
-        rests=len(others) > 0 and _rests(portfolio, one, as_of, random_state),
+        rests=len(others) > 0 and _rests(index, one, as_of, random_state),
         shared=shared_contacts_of(_Together(portfolio.subset(others), one), config, as_of)
         if len(others)
         else None,
@@ -56,23 +58,27 @@ def score_after_event(
     )
 
 
-def _neighbours(portfolio: Portfolio, one: Portfolio) -> npt.NDArray[np.object_]:
+def _neighbours(index: AddressIndex, one: Portfolio) -> npt.NDArray[np.object_]:
     """Return the other customers who have an address of the customer, new points included."""
-    points, mine = portfolio.tables["contact_points"], one.tables["contact_points"]
-    there = points.loc[points["address_key"].isin(mine["address_key"].dropna()), "customer_id"]
-    return there[there != one.customer_ids[0]].unique().astype(object)
+    owners = index.owners_of(_addresses(one))
+    return owners[owners != one.customer_ids[0]]
 
 
-def _rests(portfolio: Portfolio, one: Portfolio, as_of: pd.Timestamp, random_state: int) -> bool:
+def _rests(index: AddressIndex, one: Portfolio, as_of: pd.Timestamp, random_state: int) -> bool:
     """Return whether the rotation leaves out a customer who shares an address.
 
-    Groups are connected through all addresses, so that everybody's points are looked at.
+    Groups are connected through all addresses, so that everybody who hangs together with the
+    customer is looked at, and nobody else: groups do not see each other.
     """
-    points, mine = portfolio.tables["contact_points"], one.tables["contact_points"]
-    others = points[points["customer_id"] != one.customer_ids[0]]
+    mine = one.tables["contact_points"]
+    others = index.connected_to(_addresses(one), leave_out=one.customer_ids[0])
     both = SimpleNamespace(tables={"contact_points": pd.concat([others, mine], ignore_index=True)})
     resting = shared_point_rotation(both, as_of, random_state)["customer_id"]
     return one.customer_ids[0] in set(resting)
+
+
+def _addresses(one: Portfolio) -> list[str]:
+    return one.tables["contact_points"]["address_key"].dropna().unique().tolist()
 
 
 class _Together:

@@ -68,7 +68,7 @@ class LogisticLearner:
         learned = LinearDesign(self.categories, self.n_knots, self.signs).fit(X)
         design = learned.transform(X)
         # constant columns are zeros: the penalty leaves their coefficients at nothing
-        filled = _Rotated(design, design.any(axis=0))
+        filled = _Rotated(design, np.any(design, axis=0, keepdims=True)[0])
         sign, centre = learned.columns()[1], weight @ design / weight.sum()
         path = []
         for strength in strengths:
