@@ -104,11 +104,12 @@ def rivals(portfolio, as_of, config, batch, strategy, seed: int):
 
     draws = np.where(batch.allowed, rng.random((n, m)), -1.0)
     random_choice = np.where(batch.allowed.any(axis=1), draws.argmax(axis=1), -1)
-    stage = batch.segment
+    # labels say stage and balance, for example "early · low balance"
+    stage = np.array([str(label).partition(" · ")[0] for label in batch.segment], dtype=object)
     early = everybody("sms", 10) & (stage == "early")[:, None]
     mid = everybody("call_agent", 10) & (stage == "mid")[:, None]
     late = (everybody("call_agent", 10) | everybody("letter", -1)) & np.isin(
-        stage, ["late", "charged_off"]
+        stage, ["late", "charged off"]
     )[:, None]
     by_debt = np.repeat(past_due[:, None], m, axis=1)
     masked = np.where(batch.allowed, static, -np.inf)

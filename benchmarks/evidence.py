@@ -47,6 +47,29 @@ SPANISH = {
     " s; rank ": " s; plan ",
     " s, peak ": " s, máximo ",
     "2 cores, one run": "2 núcleos, una corrida",
+    "Simulated, same customers, channels and volume, only the hour chosen": (
+        "Simulación, los mismos clientes, canales y volumen, solo se elige la hora"
+    ),
+    "Simulated, channel and hour chosen": "Simulación, se eligen canal y hora",
+    "payments over the incumbent": "pagos sobre el régimen vigente",
+    "; the oracle ": "; el oráculo ",
+    "% to ": "% a ",
+    " worlds)": " mundos)",
+    "Features at every event of real phone logs (CNS, ": (
+        "Variables en cada evento de registros telefónicos reales (CNS, "
+    ),
+    " people): batch against replay": " personas): lote contra repetición",
+    " cells differ": " celdas difieren",
+    " moments x ": " momentos x ",
+    " columns": " columnas",
+    "Simulated year, ": "Año simulado, ",
+    " customers, with orchestration: contacts in promise silence, second on one day, to a dead ": (
+        " clientes, con orquestación: contactos en silencio de promesa, segundos en un día, "
+        "a un dato "
+    ),
+    "point, by another channel": "muerto, por otro canal",
+    "contacts per resolved debt": "contactos por deuda resuelta",
+    " without it; money per customer ": " sin ella; dinero por cliente ",
 }
 
 
@@ -102,16 +125,73 @@ def speed_row() -> str:
     )
 
 
+def hour_rows() -> list[str]:
+    """Tell what choosing the hour, or channel and hour, brings in the simulated world."""
+    report = load("scheduling.json")
+    lifts, worlds = report["lifts"], report["settings"]["seeds"]
+    told = {
+        "same customers, channels and volume, only the hour chosen": ("scheduling", "oracle, hour"),
+        "channel and hour chosen": ("joint", "oracle, joint"),
+    }
+    rows = []
+    for what, (ours, oracle) in told.items():
+        mean, low, high = lifts[ours]["payments"]
+        possible = lifts[oracle]["payments"][0]
+        rows.append(
+            f"| Simulated, {what}: payments over the incumbent "
+            f"| {mean:+.1%} ({low:.1%} to {high:.1%}); the oracle {possible:+.1%} "
+            f"(95 %, {worlds} worlds) "
+            "| `python benchmarks/scheduling.py --customers 2000` |"
+        )
+    return rows
+
+
+def replay_row() -> str:
+    """Tell whether features of a batch are those of histories cut at each event."""
+    replay = load("features.json")["steps"]["replay"]
+    return (
+        f"| Features at every event of real phone logs (CNS, {replay['people']} people): batch "
+        f"against replay | {replay['moments']:,} moments x {replay['columns']} columns: "
+        f"{replay['cells_different']} cells differ "
+        "| `python benchmarks/bench_features.py --data DIR` |"
+    )
+
+
+def year_row() -> str:
+    """Tell what must never happen in a simulated year, and what orchestration costs and brings."""
+    report = load("orchestration_year.json")
+    ours, law = report["orchestrated"], report["law alone"]
+    never = (
+        "in promise silence",
+        "second attempt on one day",
+        "to a dead point",
+        "by another channel",
+    )
+    money = report["money per customer, orchestrated less law alone"]
+    counts = ", ".join(str(ours[k]) for k in never)
+    per_debt = [arm["contacts per resolved debt"] for arm in (ours, law)]
+    return (
+        f"| Simulated year, {report['customers']} customers, with orchestration: contacts in "
+        "promise silence, second on one day, to a dead point, by another channel "
+        f"| {counts} of {ours['contacts']:,}; contacts per resolved debt {per_debt[0]}, "
+        f"{per_debt[1]} without it; money per customer {money['mean']:+.2f} "
+        f"({money['low']:.2f} to {money['high']:.2f}) "
+        "| `python benchmarks/orchestration_year.py` |"
+    )
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
-    return "\n".join([START, *head, *policy_rows(), credit_row(), speed_row(), END])
+    rows = [*policy_rows(), *hour_rows(), credit_row(), replay_row(), year_row(), speed_row()]
+    return "\n".join([START, *head, *rows, END])
 
 
 def spanish(table: str) -> str:
     """Return the table in Spanish: our words translated, thousands set apart by a blank."""
     for ours, theirs in SPANISH.items():
         table = table.replace(ours, theirs)
+    table = re.sub(r"(?<=\d) to (?=-?\d)", " a ", table)
     table = re.sub(r"(\d+) of (\d+)", r"\1 de \2", table)
     table = re.sub(r"(\d+)-fold", r"validación cruzada de \1 partes", table)
     return re.sub(r"(?<=\d),(?=\d{3}\b)", "\u00a0", table)
