@@ -150,8 +150,9 @@ def test_priors_alone_rank_sensibly(portfolio, as_of) -> None:
     empty = co.Portfolio.from_frames({n: f.iloc[:0] for n, f in portfolio.tables.items()})
     cold = co.ContactStrategy(config=CONFIG).fit(empty, as_of=as_of)
     batch = cold.score(portfolio, as_of=as_of)
-    # within a stage, who owes more is worth more by call
-    calls = batch.lift[:, [a.channel == "call_agent" for a in batch.actions]].max(axis=1)
+    # within a stage, who owes more is worth more once a call gets through (who is reached differs)
+    call = [a.channel == "call_agent" for a in batch.actions]
+    calls = (batch.lift[:, call] / batch.p_reach[:, call]).max(axis=1)
     for stage in ("early", "mid", "late"):
         there = (batch.segment == stage) & (batch.amount > 0)
         assert there.sum() >= 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,10 @@ def storage_address(storage: str | Path | None) -> str | None:
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
     """Keep Optuna from writing a line per trial; progress is shown by our own bar."""
-    import optuna
+    with warnings.catch_warnings():
+        # Optuna asks tqdm for a notebook's bar and warns where there are no widgets; ours is text
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import optuna
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
