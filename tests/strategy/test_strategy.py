@@ -152,7 +152,8 @@ def test_priors_alone_rank_sensibly(portfolio, as_of) -> None:
     batch = cold.score(portfolio, as_of=as_of)
     # within a stage, who owes more is worth more once a call gets through (who is reached differs)
     call = [a.channel == "call_agent" for a in batch.actions]
-    calls = (batch.lift[:, call] / batch.p_reach[:, call]).max(axis=1)
+    reach, lift = batch.p_reach[:, call], batch.lift[:, call]
+    calls = np.divide(lift, reach, out=np.full(lift.shape, np.nan), where=reach > 0)[:, 0]
     for stage in ("early", "mid", "late"):
         there = (batch.segment == stage) & (batch.amount > 0)
         assert there.sum() >= 8
