@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contactopt.contracts import portfolio as module
 from contactopt.contracts.address_index import AddressIndex
 from contactopt.contracts.portfolio import Portfolio
 from contactopt.contracts.tables import TABLES
@@ -59,16 +58,16 @@ def test_another_table_is_another_index():
     assert AddressIndex.of(portfolio) is not index
 
 
-def test_few_customers_are_cut_as_many_are(monkeypatch):
+@pytest.mark.parametrize(
+    "wanted", [[], ["c05"], ["c30", "c02", "c17"], [f"c{k:02d}" for k in range(40)]]
+)
+def test_some_customers_are_cut_as_a_walk_through_all_rows_cuts_them(wanted):
     portfolio = made(1)
-    for wanted in ([], ["c05"], ["c30", "c02", "c17"]):
-        few = portfolio.subset(wanted)
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "_FEW", -1)
-            many = portfolio.subset(wanted)
-        assert few.customer_ids.tolist() == many.customer_ids.tolist()
-        for name, frame in many.tables.items():
-            pd.testing.assert_frame_equal(few.tables[name], frame)
-            left, right = few._loaded.owner[name], many._loaded.owner[name]
-            np.testing.assert_array_equal(left, right)
-            assert left.dtype == right.dtype
+    part = portfolio.subset(wanted)
+    assert part.customer_ids.tolist() == sorted(wanted)
+    for name in ("customers", "contact_points"):
+        frame = portfolio.tables[name]
+        expected = frame[frame["customer_id"].isin(wanted)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part.tables[name], expected)
+        owner = part._loaded.owner[name]
+        assert part.customer_ids[owner].tolist() == expected["customer_id"].tolist()

@@ -57,6 +57,19 @@ def test_equal_effects_give_the_constant():
     assert chosen.count("constant") >= 4
 
 
+def test_equal_effects_give_the_constant_where_many_rows_are_alike():
+    """One feature with fifty values: rows of one content must not be held out together."""
+    chosen = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = pd.DataFrame({"age": rng.integers(20, 70, 3000)})
+        action = rng.choice(["wait", "call"], 3000)
+        y = rng.random(3000) < np.where(action == "call", 0.4, 0.2)
+        model = EffectModel().fit(X, y, action=action, propensity=np.full(3000, 0.5))
+        chosen.append(model.choice_.name)
+    assert chosen.count("constant") >= 4, chosen
+
+
 def test_the_constant_is_the_true_mean_effect_with_its_error():
     z = []
     for seed in range(6):

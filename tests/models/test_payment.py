@@ -157,3 +157,15 @@ def test_real_credit_accounts():
     found = auc(y[test], p)
     assert found.high >= 0.777 and found.value >= 0.74  # 1,500 rows: sd of the AUC is 0.015
     assert expected_calibration_error(y[test], p).value <= 0.035  # a perfect model shows 0.02
+
+
+def test_held_out_loss_is_honest_where_many_rows_are_alike():
+    """Rows of one content and label in one fold made the held-out loss worse than the truth."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({"stage": rng.integers(0, 4, 4_000).astype(float)})
+    p = np.array([0.1, 0.3, 0.5, 0.7])[X["stage"].astype(int)]
+    y = (rng.random(4_000) < p).astype(int)
+    model = PaymentModel().fit(X, y)
+    best = -np.mean(np.where(y == 1, np.log(p), np.log(1 - p)))
+    assert model.fit_record_["held_out_log_loss"] == pytest.approx(best, abs=0.005)
+    assert np.abs(model.predict_proba(X)[:, 1] - p).max() < 0.04

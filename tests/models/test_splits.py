@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contactopt.errors import ContactoptError
-from contactopt.models.learners.splits import cross_fit_folds, group_hash, row_hash, temporal_split
+from contactopt.models.learners.splits import (
+    cross_fit_folds,
+    group_hash,
+    own_hash,
+    row_hash,
+    temporal_split,
+)
 
 
 @settings(deadline=None, max_examples=50)
@@ -54,3 +60,20 @@ def test_hashes_see_content_only():
     assert row_hash(a)[1] != row_hash(a, random_state=1)[1]
     assert group_hash(["C-1", "C-2", "C-1"])[0] == group_hash(pd.Series(["C-1"]))[0]
     assert len(row_hash(np.zeros((0, 3)))) == 0
+
+
+def test_rows_of_one_content_are_spread_over_the_folds():
+    """Else all payers of a kind would be held out together, and missing from training."""
+    x = np.repeat(np.arange(4.0), 300)
+    y = np.tile([0.0, 0.0, 1.0], 400)
+    hashes = own_hash(x, y)
+    assert len(np.unique(hashes)) == len(x)
+    rate = np.bincount(x.astype(int), weights=y) / 300
+    for train, _ in cross_fit_folds(hashes, 3):
+        n = np.bincount(x[train].astype(int))
+        there = np.bincount(x[train].astype(int), weights=y[train]) / n
+        assert np.abs(there - rate).max() < 0.06
+    # a row that is alone keeps the hash of its content; no row, no hash
+    single = np.arange(50.0)
+    assert (own_hash(single) == row_hash(single)).all()
+    assert len(own_hash(np.zeros(0))) == 0

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Portfolio"]
 
-#: customers up to whom rows are looked up one customer at a time
-_FEW = 100
-
 
 class Portfolio:
     """All tables of a portfolio, valid and sorted; made by `from_folder` or `from_frames`.
@@ -262,27 +259,11 @@ class Portfolio:
                 f"({int(held)} of them in quarantine): {sample_ids(wanted[~there])}",
                 hint="`.customer_ids` lists those who are, `.quarantine` says why others are not",
             )
-        if len(wanted) <= _FEW:
-            return self._few(wanted, where)
-        new = np.full(self.n_customers, -1, np.int64)
-        new[where] = np.arange(len(wanted))
-        keep = {n: np.flatnonzero(new[c] >= 0) for n, c in self._loaded.owner.items()}
-        return self._part(
-            wanted,
-            {n: f.iloc[keep[n]].reset_index(drop=True) for n, f in self.tables.items()},
-            {n: new[c[keep[n]]] for n, c in self._loaded.owner.items()},
-        )
-
-    def _few(self, ids: npt.NDArray[np.object_], where: npt.NDArray[np.int64]) -> Portfolio:
-        """Return the portfolio of few customers: rows are looked up, tables not gone through."""
         tables, owner = {}, {}
         for name, codes in self._loaded.owner.items():
-            start, stop = (np.searchsorted(codes, where + k) for k in (0, 1))
-            ranges = [np.arange(a, b) for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
-            rows = np.concatenate([np.empty(0, dtype=np.int64), *ranges])
+            rows, owner[name] = _rows_of(codes, where)
             tables[name] = self.tables[name].iloc[rows].reset_index(drop=True)
-            owner[name] = np.repeat(np.arange(len(ids)), stop - start)
-        return self._part(ids, tables, owner)
+        return self._part(wanted, tables, owner)
 
     def _part(
         self,
@@ -407,3 +388,11 @@ class Portfolio:
         held = f", {out} customers in quarantine" if out else ""
         counts = ", ".join(f"{k:,} {name}" for name, k in n.items())
         return f"Portfolio({self.n_customers:,} customers, {counts}{held})"
+
+
+def _rows_of(codes: Codes, wanted: Codes) -> tuple[Codes, Codes]:
+    """Rows whose owner is wanted, and whose they are: looked up, as rows stand by owner."""
+    start, stop = (np.searchsorted(codes, wanted + k) for k in (0, 1))
+    whose = np.repeat(np.arange(len(wanted)), stop - start)
+    before = np.cumsum(stop - start) - (stop - start)
+    return np.arange(len(whose)) + (start - before)[whose], whose

@@ -24,7 +24,7 @@ from contactopt.models.learners.splits import (
     content_order,
     cross_fit_folds,
     group_hash,
-    row_hash,
+    own_hash,
 )
 
 __all__ = ["AmountModel"]
@@ -184,7 +184,7 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
         order = content_order(matrix[keep], money[keep], weight[keep], None, groups, keep)
         keep = keep[order]
         matrix, money, weight = matrix[keep], money[keep], weight[keep]
-        hashes = row_hash(matrix, money) if groups is None else group_hash(groups)[keep]
+        hashes = own_hash(matrix, money) if groups is None else group_hash(groups)[keep]
         self._fit_payers(matrix, money, weight, hashes)
         return self
 

@@ -14,7 +14,7 @@ from contactopt.errors import ContractError
 from contactopt.models.effect.logging_policy import estimated_policy
 from contactopt.models.effect.scores import EffectRows
 from contactopt.models.learners.boosted import BoostingPlan
-from contactopt.models.learners.splits import content_order, group_hash, row_hash
+from contactopt.models.learners.splits import content_order, group_hash, own_hash
 
 __all__ = ["PlainRows", "clipped_weights", "plain_rows", "speaks"]
 
@@ -145,7 +145,7 @@ def plain_rows(
     speaking, verdict = _verdict(y_[kept], code[kept], arms, control)
     kept = kept[np.isin(code[kept], np.append(speaking, -1))]
     arm = np.append(np.searchsorted(speaking, np.arange(len(arms))), -1)[code[kept]]
-    hashes = row_hash(X[kept], y_[kept]) if ids is None else group_hash(ids[kept])
+    hashes = own_hash(X[kept], y_[kept]) if ids is None else group_hash(ids[kept])
     p, how = told.propensity, told.how
     if how == "none" and not verdict:
         policy = estimated_policy(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from contactopt.models.learners.splits import row_hash
+from contactopt.models.learners.splits import own_hash
 
 __all__ = ["Calibrator", "level_shift", "sigmoid_loss"]
 
@@ -142,7 +142,7 @@ def _choose(raw: Floats, y: Floats, weight: Floats) -> tuple[str, Floats]:
     candidates = ["identity", "platt"]
     if min(float(y.sum()), float((1 - y).sum())) >= _MIN_ISOTONIC:
         candidates.append("isotonic")
-    fold = row_hash(raw, y) % np.uint64(5)
+    fold = own_hash(raw, y) % np.uint64(5)
     found = {method: raw.copy() for method in candidates}
     for k in range(5):
         train, held = fold != k, fold == k

@@ -13,6 +13,7 @@ from contactopt.models.learners.splits import (
     cross_fit_folds,
     group_hash,
     instants_of,
+    own_hash,
     row_hash,
     temporal_split,
 )
@@ -54,7 +55,7 @@ def held_out(
     -------
     HeldOut, and "random folds" or "random folds and later time"
     """
-    hashes = row_hash(X, y) if groups is None else group_hash(groups, random_state=seed)
+    hashes = own_hash(X, y) if groups is None else group_hash(groups, random_state=seed)
     rows = np.arange(len(y))
     sampled = len(y) > max_rows
     if sampled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -88,9 +89,9 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
+    @abstractmethod
     def _prior(self) -> Floats:
-        """P(yes) per bucket of days past due, shape (8,)."""
-        raise NotImplementedError
+        """P(yes) per bucket of days past due, shape (8,): what the two models differ in."""
 
     def fit(
         self,
