@@ -120,6 +120,28 @@ def test_a_hold_on_somebody_elses_debt_takes_both_out_unless_a_party():
 
 
 @pytest.mark.parametrize(
+    ("role", "party", "breaks_point", "out"),
+    [
+        ("heir", "nobody", False, ["C3"]),
+        ("representative", "C2", True, ["C2", "C3"]),
+        ("uncle", "C2", False, ["C3"]),  # nobody knows whether that is an heir
+        ("guarantor", "C2", True, ["C2"]),
+        ("guarantor", "nobody", False, []),
+    ],
+)
+def test_whoever_loses_an_heir_or_representative_is_not_planned(role, party, breaks_point, out):
+    tables = small_tables()
+    tables["debt_parties"] = pd.DataFrame(
+        {"debt_id": ["D3"], "customer_id": [party], "role": [role]}
+    )
+    if breaks_point:
+        points = tables["contact_points"]
+        points.loc[points["customer_id"] == "C2", "kind"] = "pigeon"
+    got = Portfolio.from_frames(tables, max_quarantined_share=1.0)
+    assert list(got.quarantined_customers) == out
+
+
+@pytest.mark.parametrize(
     ("column", "bad"),
     [
         ("outcome", "shrug"),

@@ -3,9 +3,10 @@
 A faulty row of holds, consents or contact_points takes its customer out of the portfolio. A faulty
 touch stays, with outcome `unknown`, if customer, channel and instant can be read, because it
 counts against caps; else it takes its customer out. So does one that told of a wish to be left
-alone or of a dead contact point: masking its outcome would forget that, and so does a promise,
-which silences. A loose link that leads nowhere is blanked. Any other faulty row goes, and its
-children with it. A hold or consent whose customer cannot be told fails the load.
+alone or of a dead contact point: masking its outcome would forget that. So do a promise, which
+silences, and a row that may name an heir or representative of the debtor. A loose link that leads
+nowhere is blanked. Any other faulty row goes, and its children with it. A hold or consent whose
+customer cannot be told fails the load.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Mask = npt.NDArray[np.bool_]
 _TOUCH_MUST = ("customer_id", "channel", "started_at")
 #: outcomes and events that protect: whoever loses one is not planned
 _PROTECTING = (*HOLDING_OUTCOMES, *DEAD_POINT_OUTCOMES)
+#: roles that say nothing against contacting the main debtor
+_OBLIGORS = ("co_obligor", "guarantor")
 
 
 @dataclass(slots=True)
@@ -115,11 +118,15 @@ class _Quarantine:
     def _protected_by(self, name: str, rows: Mask) -> None:
         """Take out the customers of rows that would protect, before they go.
 
-        Touches and events that told of a wish or a dead contact point, and promises: an open one
-        silences all channels.
+        Touches and events that told of a wish or a dead contact point; promises, as an open one
+        silences all channels; and heirs and representatives, who say that the debtor must not be
+        contacted, as anybody whose role cannot be read may be one.
         """
         if name == "promises":
             self._take_out(self.owner[name][rows])
+        if name == "debt_parties":
+            harmless = np.asarray(self.typed[name]["role"].isin(_OBLIGORS))
+            self._take_out(self.owner[name][rows & ~harmless])
         column = {"touches": "outcome", "touch_events": "event"}.get(name)
         if column is not None:
             telling = np.asarray(self.typed[name][column].isin(_PROTECTING))
