@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time `__getattr_
     from contactopt.features import FeaturePipeline
     from contactopt.journal.timeline import Timeline, timeline
     from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
-    from contactopt.plan import ContactPlan, rank, read_decisions
-    from contactopt.policy import ContactPolicy, LogBarrier, Softmax
+    from contactopt.plan import ContactPlan, WarmStart, rank, read_decisions
+    from contactopt.policy import BanditPolicy, ContactPolicy, LogBarrier, Softmax
     from contactopt.segments import BehaviourSegments
     from contactopt.strategy import ContactStrategy
     from contactopt.tracking import load_strategy, log_strategy
@@ -45,6 +45,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _ROOMS = {
     "ActionSpace": "contracts",
     "AmountModel": "models",
+    "BanditPolicy": "policy",
     "BehaviourSegments": "segments",
     "ContactPlan": "plan",
     "ContactPolicy": "policy",
@@ -64,6 +65,7 @@ _ROOMS = {
     "ingest": "contracts",
     "load_strategy": "tracking",
     "log_strategy": "tracking",
+    "WarmStart": "plan",
     "rank": "plan",
     "read_decisions": "plan",
     "read_vendor_file": "contracts",
@@ -82,6 +84,7 @@ _MODULES = {
 __all__ = [
     "ActionSpace",
     "AmountModel",
+    "BanditPolicy",
     "BehaviourSegments",
     "ContactPlan",
     "ContactPolicy",
@@ -98,6 +101,7 @@ __all__ = [
     "Timeline",
     "ValidationReport",
     "VendorMapping",
+    "WarmStart",
     "__version__",
     "datasets",
     "ingest",

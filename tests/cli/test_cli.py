@@ -29,6 +29,8 @@ VERBS = [
     "score",
     "rank",
     "recheck",
+    "replan",
+    "update",
     "export",
     "timeline",
     "why",

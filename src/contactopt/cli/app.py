@@ -18,6 +18,7 @@ from contactopt.cli.init import init
 from contactopt.cli.promote import promote
 from contactopt.cli.rank import rank
 from contactopt.cli.recheck import recheck
+from contactopt.cli.replan import replan
 from contactopt.cli.replay import replay
 from contactopt.cli.rollback import rollback
 from contactopt.cli.rules import rules_app
@@ -26,6 +27,7 @@ from contactopt.cli.score import score
 from contactopt.cli.simulate import simulate
 from contactopt.cli.timeline import timeline
 from contactopt.cli.tune import tune
+from contactopt.cli.update import update
 from contactopt.cli.validate import validate
 from contactopt.cli.why import why
 from contactopt.errors import ContactoptError
@@ -60,6 +62,8 @@ for verb in (
     score,
     rank,
     recheck,
+    replan,
+    update,
     export,
     timeline,
     why,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contactopt.plan import ContactPlan
     from contactopt.strategy import ContactStrategy
 
-__all__ = ["plan_result", "plan_text", "rank"]
+__all__ = ["chosen_strategy", "plan_result", "plan_text", "rank", "rest_on_priors"]
 
 
 def rank(
@@ -78,7 +78,7 @@ def rank(
         )
     from contactopt.contracts.checks import check_config
 
-    chosen = read_strategy(model, tracking_uri) if model else _unfitted(strategy)
+    chosen = read_strategy(model, tracking_uri) if model else chosen_strategy(strategy)
     progress = shows_progress(as_json=as_json)
     data = read_portfolio(
         portfolio, chosen.config, max_quarantined_share=max_quarantined_share, progress=progress
@@ -86,7 +86,7 @@ def rank(
     instant = instant_of(as_of, data, chosen.config)
     if model is None:
         check_config(data, chosen.config)  # before the work, not after it
-        _rest_on_priors(chosen, instant)
+        rest_on_priors(chosen, instant)
     plan = chosen.rank(
         data,
         as_of=instant,
@@ -142,14 +142,15 @@ def _alike(said: Iterable[str]) -> list[str]:
     return [f"{', '.join(who)}: {words}" if any(who) else words for words, who in about.items()]
 
 
-def _unfitted(strategy: Path | None) -> ContactStrategy:
+def chosen_strategy(strategy: Path | None) -> ContactStrategy:
+    """Return the strategy of a file, fitted on nothing."""
     from contactopt.strategy import ContactStrategy
 
     assert strategy is not None
     return ContactStrategy.from_yaml(strategy)
 
 
-def _rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
+def rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
     """Fit on empty tables: nothing is learned, every part rests on its priors."""
     import pandas as pd
 

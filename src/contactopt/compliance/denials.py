@@ -88,6 +88,8 @@ class Denials:
         limits = template_limits(facts, self.index)
         templates = choose_templates(block, self.index, history, limits)
         self.templates: Ints = templates.chosen
+        self.template_set = templates.set_of
+        self.template_sets = templates.sets
         self.agreed = agreed_contacts(block, self.index, facts)
         no_point = (self.points.denied != 0).any(axis=0)
         first = first_ones(block, self.index, history, facts, no_point)

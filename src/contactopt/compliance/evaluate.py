@@ -101,7 +101,18 @@ def evaluate(
         other_debts=_other_debts(block, found.allowed),
         rules_version=rules.version,
         notes=_notes(block, found),
+        template_set=_template_sets(pick, found, allowed),
+        template_sets=found.template_sets,
     )
+
+
+def _template_sets(
+    pick: _Picker, found: Denials, allowed: Bools
+) -> npt.NDArray[np.int32] | None:
+    """Which templates may go, per pair; None where there is nowhere more than one."""
+    if all(len(own) < 2 for own in found.template_sets):
+        return None
+    return np.where(allowed, pick(found.template_set, by_channel=True), -1).astype(np.int32)
 
 
 def _notes(block: Block, found: Denials) -> tuple[str, ...]:

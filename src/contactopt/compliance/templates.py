@@ -40,10 +40,16 @@ class Templates:
         Index into the strategy's templates, or one of the codes above.
     resting : DataFrame
         Facts: every template that fits went to the customer only lately.
+    set_of : int32 array, shape (n_rows, channels)
+        Index into ``sets``: the templates that fit and do not rest; -1 where there is none.
+    sets : tuple of tuple of int
+        Indices into the strategy's templates, in the file's order.
     """
 
     chosen: Ints
     resting: Facts
+    set_of: npt.NDArray[np.int32]
+    sets: tuple[tuple[int, ...], ...] = ()
 
 
 def choose_templates(
@@ -70,7 +76,7 @@ def choose_templates(
     templates = block.config.templates
     needs = [c for c, name in enumerate(names) if any(t.channel == name for t in templates)]
     chosen = np.full((block.n_rows, len(names)), NOT_NEEDED, dtype=np.int64)
-    parts = []
+    parts, sets = [], _Sets(block.n_rows, len(names))
     if needs and block.n_rows:
         code, distinct = _kinds(block, limits)
         sent = _sent(block, history)
@@ -79,10 +85,41 @@ def choose_templates(
             fitting = [_fitting(block, said, c, kind, limits) for kind in distinct]
             first = [found[0] if len(found) else why for found, why in fitting]
             chosen[:, c] = np.array(first, dtype=np.int64)[code]
-            parts.append(_give_way(block, index, c, code, [f for f, _ in fitting], sent, chosen))
+            fit = [found for found, _ in fitting]
+            sets.of_kinds(c, code, fit)
+            parts.append(_give_way(block, index, c, code, fit, sent, chosen, sets))
             if block.planned is not None:
                 parts[-1] = _as_planned(block, index, c, code, fitting, sent, chosen)
-    return Templates(chosen, joined(parts))
+    return Templates(chosen, joined(parts), sets.set_of, tuple(sets.codes))
+
+
+class _Sets:
+    """The distinct sets of templates that may go, and which one each (row, channel) has."""
+
+    def __init__(self, n_rows: int, n_channels: int) -> None:
+        self.codes: dict[tuple[int, ...], int] = {}
+        self.set_of = np.full((n_rows, n_channels), -1, dtype=np.int32)
+
+    def code(self, templates: Ints) -> int:
+        if len(templates) == 0:
+            return -1
+        return self.codes.setdefault(tuple(templates.tolist()), len(self.codes))
+
+    def of_kinds(self, channel: int, code: Ints, fitting: list[Ints]) -> None:
+        """Give rows of one kind one set."""
+        own = np.array([self.code(found) for found in fitting], dtype=np.int32)
+        self.set_of[:, channel] = own[code]
+
+    def without(self, channel: int, rows: Ints, own: Ints, rests: Bools) -> None:
+        """Take resting templates out of some rows' sets; rests has shape (rows, templates)."""
+        at = np.flatnonzero(rests.any(axis=1))
+        if len(at) == 0:
+            return
+        packed = np.ascontiguousarray(np.packbits(rests[at], axis=1))
+        keys = packed.view([("", f"V{packed.shape[1]}")]).ravel()
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        codes = np.array([self.code(own[~rests[at[f]]]) for f in first], dtype=np.int32)
+        self.set_of[rows[at], channel] = codes[which.ravel()]
 
 
 def _kinds(
@@ -249,7 +286,7 @@ def _sent(block: Block, history: History) -> pd.Series:
 
 def _give_way(
     block: Block, index: FactIndex, channel: int, code: Ints, fitting: list[Ints], sent: pd.Series,
-    chosen: Ints,
+    chosen: Ints, sets: _Sets,
 ) -> Facts:  # fmt: skip
     """Choose the first template that does not rest; where all do, the first that is free again."""
     n = len(block.config.templates)
@@ -271,6 +308,7 @@ def _give_way(
         asked = block.customer[rows[a:b]][:, None] * n + own[None, :]
         at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
         until = np.where(keys[at] == asked, ends[at], NEVER)
+        sets.without(channel, rows[a:b], own, until > block.window.begin_us)
         best = until.argmin(axis=1)  # a template that does not rest: the first of them
         chosen[rows[a:b], channel] = own[best]
         until_free[a:b] = until[np.arange(b - a), best]

@@ -48,6 +48,10 @@ class Verdict:
     rules_version : str
     notes : tuple of str
         What could not be checked for this block (calendars that nobody knows).
+    template_set : int32 array, shape (n, m), or None
+        Index into ``template_sets``: all templates that may go, ``template`` the first of them;
+        -1 where none is needed or it is blocked. None where there is nowhere a choice.
+    template_sets : tuple of tuple of int
     """
 
     allowed: npt.NDArray[np.bool_]
@@ -63,6 +67,8 @@ class Verdict:
     other_debts: tuple[str, ...]
     rules_version: str
     notes: tuple[str, ...] = ()
+    template_set: npt.NDArray[np.int32] | None = None
+    template_sets: tuple[tuple[int, ...], ...] = ()
 
     def reasons_of(self, customer: int, action: int) -> tuple[str, ...]:
         """Return the ids of the rules that deny one pair, empty where it is allowed."""

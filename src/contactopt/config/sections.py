@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contactopt.contracts.vocabulary import FREQUENCIES, OFFER_KINDS, POINT_KINDS
 
@@ -85,6 +85,12 @@ class TemplateConfig(Section):
     valid_from: date | None = None
     valid_to: date | None = None
     approved: bool = False
+    #: what the message is like, in words and numbers of your own, e.g. {tone: warm, length: 140}
+    features: dict[str, bool | Annotated[float, Field(allow_inf_nan=False)] | str] = Field(
+        default_factory=dict
+    )
+    #: offers that it can carry; null: any that fits the debt, an empty list: none
+    offers: tuple[str, ...] | None = None
 
 
 class OfferConfig(Section):
@@ -235,6 +241,41 @@ class ExplorationConfig(Section):
     tau_learn: Annotated[float, Field(gt=0, le=1)] = 0.005
 
 
+class IncumbentShare(Section):
+    """How often the regime in force contacts a customer of a stage by one action, per day."""
+
+    #: stage of the arrears (early, middle, late, ...); null: every stage
+    stage: str | None = None
+    channel: str
+    #: local hour; null: an action without an hour (letters)
+    hour: Hour | None = None
+    #: probability per customer and day
+    share: Share
+
+
+class SafetyConfig(Section):
+    """Whether the learned policy must show that it is better before it leads.
+
+    `safety: on` is short for ``{enabled: true}``.
+    """
+
+    enabled: bool = False
+    #: policies that the learned one must beat
+    rivals: tuple[Literal["constant", "incumbent"], ...] = ("constant", "incumbent")
+    #: confidence level of the intervals of its advantages
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    #: most that the learned policy gets of the draw while another leads, and while nothing is known
+    most_share: Annotated[float, Field(gt=0, le=0.9)] = 0.5
+    pilot_share: Annotated[float, Field(gt=0, le=0.9)] = 0.1
+    #: the incumbent as rules; empty: cloned from the touches of 28 days at the first fit
+    incumbent: tuple[IncumbentShare, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, given: Any) -> Any:
+        return {"enabled": given} if isinstance(given, bool) else given
+
+
 class BoostingConfig(Section):
     """LightGBM's settings of one model; null leaves the model's own default."""
 
@@ -259,6 +300,8 @@ class ModelsConfig(Section):
     #: days between the instants at which training rows are cut
     training_step_days: int = Field(default=7, ge=1, le=90)
     n_folds: int = Field(default=3, ge=2, le=10)
+    #: weight of a decision in `update` is this to the power of its age in days
+    forgetting_per_day: float = Field(default=0.99, gt=0, le=1)
     #: what `contactopt tune` found for the trees of single models
     payment: BoostingConfig = BoostingConfig()
     amount: BoostingConfig = BoostingConfig()

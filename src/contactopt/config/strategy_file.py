@@ -25,6 +25,7 @@ from contactopt.config.sections import (
     OrchestrationConfig,
     PoolConfig,
     RulesConfig,
+    SafetyConfig,
     Section,
     SegmentsConfig,
     Share,
@@ -70,6 +71,7 @@ class StrategyConfig(Section):
     collector: str = "us"
     orchestration: OrchestrationConfig = OrchestrationConfig()
     exploration: ExplorationConfig = ExplorationConfig()
+    safety: SafetyConfig = SafetyConfig()
     holdout_share: Share = 0.02
     #: hours after the event at which rows of a table are known, where no `recorded_at` is given
     data_delay: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
@@ -160,6 +162,7 @@ class StrategyConfig(Section):
         yield "orchestration.vendors", tuple(turns.vendors)
         for state, allowed in turns.treatments:
             yield f"orchestration.treatments.{state}", allowed.channels
+        yield "safety.incumbent", tuple(row.channel for row in self.safety.incumbent)
 
     @model_validator(mode="after")
     def _zones_exist(self) -> StrategyConfig:
@@ -177,6 +180,14 @@ class StrategyConfig(Section):
                     raise ValueError(
                         f"orchestration.treatments.{state} names unknown template "
                         f"{name!r}{_meant(name, known)}"
+                    )
+        offers = {o.offer_id for o in self.offers}
+        for t in self.templates:
+            for name in t.offers or ():
+                if name not in offers:
+                    raise ValueError(
+                        f"template {t.template_id!r} names unknown offer {name!r}"
+                        f"{_meant(name, offers)}"
                     )
         for first, then in self.orchestration.fallback_chains.items():
             if first == then:
@@ -286,6 +297,7 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         "rules": RulesConfig,
         "orchestration": OrchestrationConfig,
         "exploration": ExplorationConfig,
+        "safety": SafetyConfig,
         "models": ModelsConfig,
         "segments": SegmentsConfig,
         "tracking": TrackingConfig,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.action_space import ActionSpace
+from contactopt.contracts.treatment_table import TreatmentTable
 from contactopt.errors import ContractError, sample_ids
 
 __all__ = ["NO_INSTANT", "ScoredBatch"]
@@ -92,6 +93,15 @@ class ScoredBatch:
     offer : int16 array, shape (n, m), or None
         Index into ``offer_ids``, -1 where none.
     offer_ids : tuple of str
+    treatment_group : int32 array, shape (n, m), or None
+        Group of ``treatments`` whose members the arm may carry: ``template`` and ``offer`` are
+        then those of its first, and ``value`` that of a random one, until the ranking draws one.
+        -1 where there is no choice; None where there is nowhere one.
+    treatments : TreatmentTable or None
+    adjustment : float array, shape (n, m), or None
+        What of ``lift`` was learned from decisions since the models were fitted; None: nothing.
+    constant_value, constant_spread : float array, shape (n, m), or None
+        Value and spread with one effect per channel for everybody; kept while safety is on.
 
     Examples
     --------
@@ -152,6 +162,11 @@ class ScoredBatch:
     meta: dict[str, Any] = field(default_factory=dict)
     offer: npt.NDArray[np.int16] | None = None
     offer_ids: tuple[str, ...] = ()
+    adjustment: Floats | None = None
+    constant_value: Floats | None = None
+    constant_spread: Floats | None = None
+    treatment_group: npt.NDArray[np.int32] | None = None
+    treatments: TreatmentTable | None = None
 
     # ---- long form -----------------------------------------------------------------------
 

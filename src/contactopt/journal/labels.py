@@ -62,7 +62,7 @@ def payment_labels(
     -------
     DataFrame
         Row per pair: ``paid`` (bool), ``amount`` (undiscounted net money), ``amount_discounted``,
-        ``n_payments``, ``first_delay_days`` (NaN where nothing was paid) and ``mature`` (the
+        ``n_payments``, ``first_delay_days`` (NaN where nothing was paid), ``first_amount`` and ``mature`` (the
         window and the delay of the payments table lie before ``as_of``).
 
     Examples
@@ -81,7 +81,7 @@ def payment_labels(
     log = journal.payments
     value = np.where(log.rewarded, log.amount, 0.0)
     value = value * debt_rates(journal, rate_of)[log.debt] if len(log) else value
-    count, net, discounted, first = _window_money(
+    count, net, discounted, first, begun = _window_money(
         log.index.starts, log.index.known, log.index.until, log.index.time, value,
         customers, start, end, as_of_us, np.log1p(discount_rate_yearly) / (365 * DAY_US),
     )  # fmt: skip
@@ -93,6 +93,7 @@ def payment_labels(
             "amount_discounted": discounted,
             "n_payments": count,
             "first_delay_days": np.where(count > 0, (first - start) / DAY_US, np.nan),
+            "first_amount": begun,
             "mature": end + delay_us <= as_of_us,
         }
     )
@@ -119,7 +120,7 @@ def _window_money(starts, known, until, time, value, customers, start, end, as_o
     """Add up rewarded payments in (start, end], known and not reversed by ``as_of``."""
     n = len(customers)
     count = np.zeros(n, np.int64)
-    net, discounted = np.zeros(n), np.zeros(n)
+    net, discounted, begun = np.zeros(n), np.zeros(n), np.zeros(n)
     first = end.copy()
     for i in range(n):
         for j in range(starts[customers[i]], starts[customers[i] + 1]):
@@ -130,5 +131,6 @@ def _window_money(starts, known, until, time, value, customers, start, end, as_o
             count[i] += 1
             net[i] += value[j]
             discounted[i] += value[j] * np.exp(-rate_per_us * (time[j] - start[i]))
-            first[i] = min(first[i], time[j])
-    return count, net, discounted, first
+            if count[i] == 1 or time[j] < first[i]:
+                first[i], begun[i] = time[j], value[j]
+    return count, net, discounted, first, begun

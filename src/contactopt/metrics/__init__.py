@@ -15,6 +15,8 @@ from contactopt.metrics.drift import (
 )
 from contactopt.metrics.interval import Estimate
 from contactopt.metrics.losses import brier, log_loss
+from contactopt.metrics.off_policy import dr_value, ips_value, snips_value, value_difference
+from contactopt.metrics.off_policy_support import PolicySupport, policy_support
 from contactopt.metrics.ranking import auc
 from contactopt.metrics.share import share_estimate
 from contactopt.metrics.slices import score_quantiles, slice_metrics
@@ -23,17 +25,21 @@ from contactopt.metrics.uplift import auuc, qini, qini_curve, uplift_curve
 __all__ = [
     "Estimate",
     "FittedBins",
+    "PolicySupport",
     "StabilityIndex",
     "auc",
     "auuc",
     "brier",
     "calibration_error_of_perfect_model",
     "captured_at_capacity",
+    "dr_value",
     "expected_calibration_error",
     "gain_curve",
+    "ips_value",
     "lift_at_capacity",
     "log_loss",
     "paired_difference",
+    "policy_support",
     "population_stability_index",
     "qini",
     "qini_curve",
@@ -41,6 +47,8 @@ __all__ = [
     "score_quantiles",
     "share_estimate",
     "slice_metrics",
+    "snips_value",
     "stability_of_counts",
     "uplift_curve",
+    "value_difference",
 ]

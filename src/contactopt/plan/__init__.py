@@ -6,6 +6,7 @@ from contactopt.plan.draw import DrawTree, draw
 from contactopt.plan.log.reader import DecisionLog, read_decisions
 from contactopt.plan.log.replay_report import ReplayReport
 from contactopt.plan.log.written_plan import WrittenPlan, read_plan
+from contactopt.plan.prices.warm_start import WarmStart
 from contactopt.plan.ranking import rank
 from contactopt.plan.rechecking import recheck
 from contactopt.plan.why import Why
@@ -15,6 +16,7 @@ __all__ = [
     "DecisionLog",
     "DrawTree",
     "ReplayReport",
+    "WarmStart",
     "Why",
     "WrittenPlan",
     "draw",

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from contactopt.contracts import Portfolio
     from contactopt.plan.log.batch_record import BatchFacts
     from contactopt.plan.page.plots import PlanPlots
+    from contactopt.plan.replanning import Replanned
+    from contactopt.plan.safe_plan import SafePlan
+    from contactopt.plan.treatments import DrawnTreatments
 
 __all__ = ["CAPACITY_CLOSED", "CONTROL_GROUP", "NOT_ALLOWED", "ContactPlan"]
 
@@ -62,6 +65,12 @@ class ContactPlan:
     random_state : int
     pool_zones : mapping of str to str
         IANA zone of every pool of the batch; UTC where the strategy names none.
+    drawn_treatments : DrawnTreatments or None
+        The message and offer of every drawn arm that had a choice; None where none had.
+    replanned : Replanned or None
+        What stands of the day's earlier plan, where this is a re-plan of it.
+    safe : SafePlan or None
+        Who led and by which verdict, with all candidates' plans; None where safety is off.
     """
 
     batch: ScoredBatch
@@ -77,6 +86,9 @@ class ContactPlan:
     capacity: pd.DataFrame
     random_state: int
     pool_zones: Mapping[str, str] = field(default_factory=dict)
+    drawn_treatments: DrawnTreatments | None = None
+    replanned: Replanned | None = None
+    safe: SafePlan | None = None
 
     # ---- what the frames are made of ---------------------------------------------------------
 
@@ -99,6 +111,15 @@ class ContactPlan:
         """Return the number of eligible arms (beside `wait`) of every customer."""
         is_open = self.batch.allowed & (self.cells.cell != CLOSED)
         return np.where(self.control, 0, is_open.sum(axis=1)).astype(np.int64)
+
+    def propensity(self, rows: Ints, arms: Ints) -> Floats:
+        """Return the probability of the pairs as they stand in the plan: arm times treatment.
+
+        A product of multiples of 2**-36 and 2**-16: exact.
+        """
+        from contactopt.plan.treatments import joint_probability
+
+        return joint_probability(self, rows, arms)
 
     def price(self, rows: Ints, arms: Ints) -> Floats:
         """Return usage x price of the pairs' cells, in money; 0 where closed."""
@@ -127,6 +148,9 @@ class ContactPlan:
         h = hashlib.sha256("\n".join(map(str, self.batch.customer_ids)).encode())
         h.update(self.allocation.probabilities.tobytes())
         h.update(self.drawn.tobytes())
+        if self.drawn_treatments is not None:
+            h.update(self.drawn_treatments.treatment.tobytes())
+            h.update(self.drawn_treatments.units.tobytes())
         return h.hexdigest()
 
     @cached_property
@@ -177,6 +201,21 @@ class ContactPlan:
         """Yield `decision_actions` in blocks of customers; one empty block for no customers."""
         for first in range(0, max(len(self.drawn), 1), size):
             yield self.decision_actions(first, min(first + size, len(self.drawn)))
+
+    def treatments(self) -> pd.DataFrame:
+        """Return what each group of customers could be sent in an arm, with probabilities.
+
+        Returns
+        -------
+        DataFrame
+            group (as in ``treatment_group`` of `decision_actions`), channel, stage, template_id,
+            offer_id, effect and spread (what it adds to P(pays | reached) over a random member),
+            units (of 1/65536) and probability. Empty where no arm had a choice.
+        """
+        from contactopt.plan.treatments import no_treatments, treatment_rows
+
+        found = self.drawn_treatments
+        return no_treatments() if found is None else treatment_rows(found.choice, self.batch)
 
     def batches(self) -> pd.DataFrame:
         """Return the batch's own row: prices, tau, seeds, capacity, hashes, versions."""
@@ -229,7 +268,8 @@ class ContactPlan:
             )
         row = decision_rows(self, at, at + 1).iloc[0]
         decision = {str(name): value for name, value in row.items()}
-        return Why(decision, action_rows(self, at, at + 1), self.facts)
+        choice = None if self.drawn_treatments is None else self.treatments()
+        return Why(decision, action_rows(self, at, at + 1), self.facts, choice)
 
     def recheck(
         self, portfolio: Portfolio, as_of: Any, *, config: StrategyConfig | None = None

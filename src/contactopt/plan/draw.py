@@ -15,11 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts.scored_batch import ScoredBatch
+from contactopt.plan.prices.blocks import block_size, in_blocks
 from contactopt.plan.prices.capacity_rows import CellMap, check_nested
 from contactopt.plan.prices.problem import Rows
 from contactopt.policy.kernels import UNIT
 
-__all__ = ["DrawTree", "build_tree", "draw", "id_keys", "seed_of"]
+__all__ = [
+    "DrawShard",
+    "DrawTree",
+    "RoundedShard",
+    "build_tree",
+    "draw",
+    "id_keys",
+    "merge_shards",
+    "round_shard",
+    "seed_of",
+    "shard",
+]
 
 N_BUCKETS = 64
 
@@ -72,6 +84,8 @@ def build_tree(
     rows: Rows,
     probabilities: npt.NDArray[np.int64],
     expected_use: npt.NDArray[np.float64],
+    *,
+    n_threads: int = 1,
 ) -> DrawTree:
     """Lay out nodes and the order of customers.
 
@@ -81,7 +95,7 @@ def build_tree(
     """
     above, free = _nodes(cells)
     key = id_keys(batch.customer_ids)
-    use = _tightest_use(batch, cells, rows, probabilities, expected_use)
+    use = _tightest_use(batch, cells, rows, probabilities, expected_use, n_threads)
     order = np.lexsort((key, use)).astype(np.int64)
     edges = np.linspace(0, len(order), N_BUCKETS + 1).astype(np.int64)
     return DrawTree(np.ascontiguousarray(cells.cell), free, above, order, edges, key)
@@ -105,7 +119,7 @@ def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:
     return above, n_cells
 
 
-def _tightest_use(batch, cells, rows: Rows, probabilities, expected_use):
+def _tightest_use(batch, cells, rows: Rows, probabilities, expected_use, n_threads: int):
     n, m = cells.cell.shape
     weighted = np.flatnonzero(~rows.counting & (rows.limit > 0))
     if weighted.size == 0:
@@ -113,15 +127,24 @@ def _tightest_use(batch, cells, rows: Rows, probabilities, expected_use):
     row = weighted[np.argmax(expected_use[weighted] / rows.limit[weighted])]
     inside = np.append(rows.table.cover[row], [False, False])  # free and closed are outside
     use = np.zeros(n)
-    step = max(1, 2_000_000 // max(m, 1))
-    for a in range(0, n, step):
-        b = slice(a, a + step)
-        p = np.where(inside[cells.cell[b]], probabilities[b, :m] / UNIT, 0.0)
-        use[b] = (p * batch.usage[b]).sum(axis=1) / np.maximum(p.sum(axis=1), 1e-300)
+
+    def mean_use(_: int, a: int, b: int) -> None:
+        own = slice(a, b)
+        p = np.where(inside[cells.cell[own]], probabilities[own, :m] / UNIT, 0.0)
+        use[own] = (p * batch.usage[own]).sum(axis=1) / np.maximum(p.sum(axis=1), 1e-300)
+
+    in_blocks(n, block_size(m), mean_use, n_threads)
     return use
 
 
-def draw(probabilities: npt.NDArray[np.int64], tree: DrawTree, seed: int) -> npt.NDArray[np.int64]:
+def draw(
+    probabilities: npt.NDArray[np.int64],
+    tree: DrawTree,
+    seed: int,
+    *,
+    n_shards: int = 1,
+    n_threads: int = 1,
+) -> npt.NDArray[np.int64]:
     """Draw the plan.
 
     Parameters
@@ -131,6 +154,11 @@ def draw(probabilities: npt.NDArray[np.int64], tree: DrawTree, seed: int) -> npt
     tree : DrawTree
     seed : int
         In [0, 2**64); see `seed_of`.
+    n_shards : int
+        Parts that are rounded by themselves, each seeing its own customers alone (`shard`,
+        `round_shard`), and merged (`merge_shards`). The draw is the same for every number.
+    n_threads : int
+        The draw is the same for every number.
 
     Returns
     -------
@@ -138,13 +166,140 @@ def draw(probabilities: npt.NDArray[np.int64], tree: DrawTree, seed: int) -> npt
         Column drawn for each customer, m for `wait`. Each column is drawn with exactly its
         probability; empty for no customers.
     """
-    from contactopt.plan.draw_kernel import draw_kernel
-
     n, m_and_wait = probabilities.shape
-    arm = np.full(n, m_and_wait - 1, dtype=np.int64)
-    if n and m_and_wait > 1:
-        draw_kernel(
-            probabilities, tree.cell, tree.free, tree.above, tree.order, tree.edges, tree.key,
-            np.uint64(seed), arm,
+    if not n or m_and_wait == 1:
+        return np.full(n, m_and_wait - 1, dtype=np.int64)
+    if n_shards > 1:
+        parts = [shard(probabilities, tree, s, n_shards) for s in range(n_shards)]
+        return merge_shards([round_shard(p, seed) for p in parts], tree, seed)
+    from contactopt.plan.draw_kernel import choose_arms, merge_buckets, round_buckets
+
+    n_low, n_buckets, word = len(tree.above), len(tree.edges) - 1, np.uint64(seed)
+    chosen, arm = np.full(n, -1, dtype=np.int64), np.full(n, m_and_wait - 1, dtype=np.int64)
+    total = np.zeros((n_buckets, n_low), dtype=np.int64)
+    left: list = [None] * n_buckets
+
+    def round_bucket(b: int, first: int, last: int) -> None:
+        order, edges = _run(tree, first, last)
+        left[b] = round_buckets(
+            probabilities, tree.cell, tree.free, n_low, order, edges, first, word, chosen, total[b]
+        )
+
+    def choose(_: int, a: int, b: int) -> None:
+        choose_arms(
+            probabilities[a:b], tree.cell[a:b], tree.free, chosen[a:b], tree.key[a:b], word,
+            arm[a:b],
         )  # fmt: skip
+
+    in_blocks(n_buckets, 1, round_bucket, n_threads)
+    whole = total.sum(axis=0) & (UNIT - 1)
+    merge_buckets(np.concatenate(left), tree.above, whole, n_buckets, word, chosen)
+    in_blocks(n, block_size(m_and_wait), choose, n_threads)
+    return arm
+
+
+def _run(tree: DrawTree, first: int, last: int):
+    """Return customers and bounds of the buckets ``first`` to ``last`` (exclusive)."""
+    edges = tree.edges[first : last + 1]
+    return tree.order[edges[0] : edges[-1]], edges - edges[0]
+
+
+# ---- in shards ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DrawShard:
+    """Some buckets of a batch, with nothing but their own customers, in the order of the draw.
+
+    Parameters
+    ----------
+    customers : int64 array, shape (k,)
+        Their places in the batch.
+    probabilities : int64 array, shape (k, m + 1)
+    cell : int16 array, shape (k, m)
+    key : uint64 array, shape (k,)
+    edges : int64 array
+        Bounds of the buckets.
+    first : int
+        Number of the first bucket in the batch.
+    free, n_low : int
+        Node of `wait`; number of nodes, the root included.
+    """
+
+    customers: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.int16]
+    key: npt.NDArray[np.uint64]
+    edges: npt.NDArray[np.int64]
+    first: int
+    free: int
+    n_low: int
+
+
+@dataclass(frozen=True)
+class RoundedShard:
+    """A shard after its own rounding: what was chosen, and the few edges that are still open."""
+
+    shard: DrawShard
+    chosen: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int64]
+    total: npt.NDArray[np.int64]
+
+
+def shard(
+    probabilities: npt.NDArray[np.int64], tree: DrawTree, number: int, n_shards: int
+) -> DrawShard:
+    """Cut out shard ``number`` of ``n_shards``: a run of whole buckets.
+
+    Buckets are those of the whole batch, whatever the shards; which customer falls into which
+    needs the use and the id hash of all, a sort of two numbers per customer.
+    """
+    bounds = np.linspace(0, len(tree.edges) - 1, n_shards + 1).astype(np.int64)
+    first, last = int(bounds[number]), int(bounds[number + 1])
+    customers, edges = _run(tree, first, last)
+    return DrawShard(
+        customers, probabilities[customers], tree.cell[customers], tree.key[customers], edges,
+        first, tree.free, len(tree.above),
+    )  # fmt: skip
+
+
+def round_shard(part: DrawShard, seed: int) -> RoundedShard:
+    """Round a shard's buckets without a look at any other shard."""
+    from contactopt.plan.draw_kernel import round_buckets
+
+    k = len(part.customers)
+    chosen, total = np.full(k, -1, dtype=np.int64), np.zeros(part.n_low, dtype=np.int64)
+    left = round_buckets(
+        part.probabilities, part.cell, part.free, part.n_low, np.arange(k), part.edges, part.first,
+        np.uint64(seed), chosen, total,
+    )  # fmt: skip
+    return RoundedShard(part, chosen, left, total)
+
+
+def merge_shards(parts: Iterable[RoundedShard], tree: DrawTree, seed: int) -> npt.NDArray[np.int64]:
+    """Merge rounded shards, given in any order, to the draw of the whole batch.
+
+    Only open edges (fewer than the nodes of the tree per bucket) and sums by node cross over.
+    """
+    from contactopt.plan.draw_kernel import choose_arms, merge_buckets
+
+    done = sorted((p for p in parts if len(p.shard.edges) > 1), key=lambda p: p.shard.first)
+    chosen = np.full(len(tree.order), -1, dtype=np.int64)
+    left = []
+    for p in done:
+        chosen[p.shard.customers] = p.chosen
+        named = p.left.copy()
+        named[:, 0] = p.shard.customers[p.left[:, 0]]
+        left.append(named)
+    total = np.sum([p.total for p in done], axis=0) & (UNIT - 1)
+    n_buckets = len(tree.edges) - 1
+    merge_buckets(np.concatenate(left), tree.above, total, n_buckets, np.uint64(seed), chosen)
+    arm = np.empty(len(chosen), dtype=np.int64)
+    for p in done:
+        s = p.shard
+        own = np.full(len(s.customers), s.probabilities.shape[1] - 1, dtype=np.int64)
+        choose_arms(
+            s.probabilities, s.cell, s.free, chosen[s.customers], s.key, np.uint64(seed), own
+        )
+        arm[s.customers] = own
     return arm

@@ -16,7 +16,7 @@ import numpy as np
 from contactopt.policy.compiled import compiled
 from contactopt.policy.kernels import UNIT
 
-__all__ = ["draw_kernel"]
+__all__ = ["choose_arms", "merge_buckets", "round_buckets"]
 
 _U = np.uint64
 
@@ -142,8 +142,20 @@ def _gather(p, cell, free, mass, touched):
 
 
 @compiled
-def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
-    """Draw one action per customer.
+def _forest(n_low):
+    """Return an empty forest: parent, flow, up, mark, stamp, room, customer, degree."""
+    slots = n_low + 2  # a forest of the lower nodes has fewer customers than lower nodes
+    size = n_low + slots
+    return (
+        np.full(size, -1, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int8),
+        np.zeros(size, np.int64), np.zeros(1, np.int64), np.zeros(2, np.int64),
+        np.full(slots, -1, np.int64), np.zeros(slots, np.int64),
+    )  # fmt: skip
+
+
+@compiled
+def round_buckets(probabilities, cell, free, n_low, order, edges, first, seed, chosen, total):
+    """Round consecutive buckets, each by itself; return what they leave open.
 
     Parameters
     ----------
@@ -152,40 +164,34 @@ def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
         Lowest node of each pair.
     free : int
         Node of `wait` and of pairs that no row covers.
-    above : int64 array, shape (n_nodes,)
-        Next node towards the root; -1 for the root, which is the last.
-    order : int64 array, shape (n,)
-        Customers in the order of the draw.
+    n_low : int
+        Number of nodes below the customers' edges, the root included.
+    order : int64 array
+        Customers of these buckets in the order of the draw.
     edges : int64 array, shape (n_buckets + 1,)
         Bounds of the buckets in ``order``.
-    key : uint64 array, shape (n,)
-        Hash of the customer's id: choice inside a cell.
+    first : int
+        Number of the first bucket in the whole batch: its stream of random numbers.
     seed : uint64
-    arm : int64 array, shape (n,)
-        Filled with the drawn column, m for `wait`.
+    chosen : int64 array, shape (n,)
+        Filled with the node of every customer whose edges all became whole.
+    total : int64 array, shape (n_low,)
+        Flow through each node is added, modulo UNIT.
+
+    Returns
+    -------
+    int64 array, shape (k, 3)
+        Open edges in the order of the buckets: customer, node, flow.
     """
-    n = cell.shape[0]
-    n_low = above.size
-    slots = n_low + 2  # a forest of the lower nodes has fewer customers than lower nodes
-    parent = np.full(n_low + slots, -1, np.int64)
-    flow = np.zeros(n_low + slots, np.int64)
-    up = np.zeros(n_low + slots, np.int8)
-    mark = np.zeros(n_low + slots, np.int64)
-    stamp = np.zeros(1, np.int64)
-    room = np.zeros(2, np.int64)
-    customer = np.full(slots, -1, np.int64)
-    degree = np.zeros(slots, np.int64)
-    chosen = np.full(n, -1, np.int64)
-    total = np.zeros(n_low, np.int64)  # flow through each lower node, modulo UNIT
+    parent, flow, up, mark, stamp, room, customer, degree = _forest(n_low)
     mass = np.zeros(n_low, np.int64)
     touched = np.empty(n_low, np.int64)
     n_buckets = edges.size - 1
-    # what a bucket leaves open: (customer, cell, flow), merged in the order of the buckets
     left = np.empty((n_buckets * 2 * n_low + 1, 3), np.int64)
     n_left = 0
     state = np.zeros(1, np.uint64)
     for b in range(n_buckets):
-        state[0] = _mix(seed ^ _mix(_U(b + 1)))
+        state[0] = _mix(seed ^ _mix(_U(first + b + 1)))
         for o in range(edges[b], edges[b + 1]):
             i = order[o]
             n_touched = _gather(probabilities[i], cell[i], free, mass, touched)
@@ -203,12 +209,34 @@ def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
                 _add(n_low + slot, c, x, state, parent, flow, up, mark, stamp, customer, chosen,
                      degree, n_low, room)  # fmt: skip
         n_left = _unload(parent, flow, customer, degree, n_low, left, n_left)
+    return left[:n_left]
+
+
+@compiled
+def merge_buckets(left, above, total, n_buckets, seed, chosen):
+    """Round what the buckets left open, then the rows' own edges up to the root.
+
+    Parameters
+    ----------
+    left : int64 array, shape (k, 3)
+        Open edges of all buckets, in their order.
+    above : int64 array, shape (n_low,)
+        Next node towards the root; -1 for the root, which is the last.
+    total : int64 array, shape (n_low,)
+        Flow through each node from the customers, modulo UNIT.
+    n_buckets : int
+    seed : uint64
+    chosen : int64 array, shape (n,)
+    """
+    n_low = above.size
+    parent, flow, up, mark, stamp, room, customer, degree = _forest(n_low)
+    state = np.zeros(1, np.uint64)
     state[0] = _mix(seed ^ _mix(_U(n_buckets + 1)))
     k = 0
-    while k < n_left:
+    while k < left.shape[0]:
         i = left[k, 0]
         slot = _open_slot(i, customer, degree)
-        while k < n_left and left[k, 0] == i:
+        while k < left.shape[0] and left[k, 0] == i:
             _add(n_low + slot, left[k, 1], left[k, 2], state, parent, flow, up, mark, stamp,
                  customer, chosen, degree, n_low, room)  # fmt: skip
             k += 1
@@ -217,7 +245,6 @@ def draw_kernel(probabilities, cell, free, above, order, edges, key, seed, arm):
             _add(v, above[v], total[v], state, parent, flow, up, mark, stamp, customer, chosen,
                  degree, n_low, room)  # fmt: skip
         total[above[v]] = (total[above[v]] + total[v]) & (UNIT - 1)
-    _choose_arms(probabilities, cell, free, chosen, key, seed, arm)
 
 
 @compiled
@@ -239,7 +266,7 @@ def _unload(parent, flow, customer, degree, n_low, left, n_left):
 
 
 @compiled
-def _choose_arms(probabilities, cell, free, chosen, key, seed, arm):
+def choose_arms(probabilities, cell, free, chosen, key, seed, arm):
     """Inside the drawn cell take an arm in proportion to its probability, exactly."""
     n, m = cell.shape
     state = np.zeros(1, np.uint64)

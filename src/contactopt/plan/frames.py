@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.vocabulary import WAIT
+from contactopt.plan.log.safe_record import candidate_columns
 from contactopt.plan.prices.capacity_rows import CLOSED
 from contactopt.policy.kernels import UNIT
 
@@ -20,7 +21,7 @@ __all__ = ["LOG_EXTRAS", "action_rows", "decision_rows", "instants", "plan_rows"
 Ints = npt.NDArray[np.int64]
 
 #: what considered actions carry beyond the contract: for `why` in words and for the replay
-LOG_EXTRAS = ("margin", "usage", "cell", "time_zone")
+LOG_EXTRAS = ("margin", "usage", "cell", "time_zone", "adjustment", "segment")
 
 
 def take(names: Any, index: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
@@ -54,8 +55,8 @@ def _words(codes: npt.NDArray[Any], words: list[str]) -> Any:
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(pd.Index(words, dtype="str")))
 
 
-def _zones(zones: npt.NDArray[np.object_], times: int) -> Any:
-    codes, names = pd.factorize(pd.Series(zones, dtype=object))  # null: no zone is known
+def _of_customers(words: npt.NDArray[np.object_], times: int) -> Any:
+    codes, names = pd.factorize(pd.Series(words, dtype=object))  # null: not known
     return _words(np.repeat(codes, times), [str(name) for name in names])
 
 
@@ -98,7 +99,7 @@ def plan_rows(plan: ContactPlan, k: int) -> pd.DataFrame:
         else texts(take(batch.other_debts, debt)),
         "max_attempts": np.asarray(attempts, dtype=np.int64)[arm],
         "priority": _priority(batch.pool[at], batch.slot_start[at], priced, rank),
-        "propensity": plan.allocation.probabilities[at] / UNIT,
+        "propensity": plan.propensity(row, arm),
         "expected_value": batch.value[at].astype(np.float64),
         "price": plan.price(row, arm),
         "currency": _repeat(batch.currency, n),
@@ -184,7 +185,7 @@ def decision_rows(plan: ContactPlan, first: int = 0, last: int | None = None) ->
 
     channel = np.append(batch.actions.channel_index, len(batch.actions.channels))[arm]
     nowhere = np.iinfo(np.int64).min
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "decision_id": texts(plan.decision_id[row]),
             "batch_id": _repeat(plan.batch_id, n),
@@ -199,7 +200,7 @@ def decision_rows(plan: ContactPlan, first: int = 0, last: int | None = None) ->
             if batch.offer is None
             else texts(take(batch.offer_ids, of(batch.offer, -1))),
             "debt_id": texts(take(batch.debt_ids, of(batch.debt, -1))),
-            "propensity": plan.allocation.probabilities[row, arm] / UNIT,
+            "propensity": plan.propensity(row, arm),
             "n_eligible": plan.eligible(row).sum(axis=1).astype(np.int64),
             "holdout": plan.control[row],
             "dispatch_status": texts(take(("pending",), np.where(acts, 0, -1))),
@@ -208,16 +209,23 @@ def decision_rows(plan: ContactPlan, first: int = 0, last: int | None = None) ->
             "rules_version": _repeat(plan.rules_version, n),
         }
     )
+    if plan.drawn_treatments is not None:
+        # what of `propensity` is the treatment's: the quotient is the arm's own, exactly
+        frame["treatment_propensity"] = plan.drawn_treatments.propensity(row)
+    return frame
 
 
 def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
     """Return one row per considered action (`wait` too) of customers ``first`` to ``last``.
 
     Columns of the contract, then `LOG_EXTRAS`: the margin in value = margin x lift - cost - harm,
-    the units the action takes of its pool and the cell of capacity it falls on (-1: closed), and
-    the zone of the customer's local hours.
+    the units the action takes of its pool and the cell of capacity it falls on (-1: closed), the
+    zone of the customer's local hours, what of the lift was learned since the models were fitted,
+    and the customer's segment. Where some arm had a choice of messages or offers, also
+    ``treatment_group``: the group of `ContactPlan.treatments`, -1 without a choice. While safety
+    is on, also every candidate's probability and the constant policy's value and spread.
     """
-    batch = plan.batch
+    batch, learned = plan.batch, plan.batch.adjustment
     rows = np.arange(first, min(last, len(batch.customer_ids)))
     n, m = len(rows), len(batch.actions)
     s = slice(first, first + n)
@@ -236,7 +244,7 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
     p_wait = flat(np.broadcast_to(batch.p_pay[s], (n, m)))
     p_wait[m :: m + 1] = batch.p_pay_wait[s]
     codes = np.tile(np.arange(m + 1), n)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "decision_id": _words(np.repeat(np.arange(n), m + 1), list(plan.decision_id[s])),
             "action_id": _words(codes, [*batch.actions.action_ids, WAIT]),
@@ -256,6 +264,13 @@ def action_rows(plan: ContactPlan, first: int, last: int) -> pd.DataFrame:
             "margin": flat(batch.margin[s]),
             "usage": flat(batch.usage[s]),
             "cell": flat(plan.cells.cell[s], CLOSED),
-            "time_zone": _zones(batch.time_zone[s], m + 1),
+            "time_zone": _of_customers(batch.time_zone[s], m + 1),
+            "adjustment": flat(np.zeros((n, m)) if learned is None else learned[s]),
+            "segment": _of_customers(
+                np.full(n, None) if batch.segment is None else batch.segment[s], m + 1
+            ),
         }
     )
+    if plan.drawn_treatments is not None and batch.treatment_group is not None:
+        frame["treatment_group"] = flat(batch.treatment_group[s], -1)
+    return frame.assign(**candidate_columns(plan, s))

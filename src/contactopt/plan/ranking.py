@@ -9,19 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.contracts.vocabulary import CHANNELS
-from contactopt.errors import ContractError, sample_ids
+from contactopt.errors import ConfigError, ContractError, sample_ids
 from contactopt.plan.contact_plan import ContactPlan
 from contactopt.plan.draw import build_tree, draw, seed_of
 from contactopt.plan.identity import decision_ids, default_batch_id
-from contactopt.plan.prices.allocation import allocate
+from contactopt.plan.prices.allocation import Allocation, allocate
 from contactopt.plan.prices.capacity_rows import CLOSED, CellMap, map_cells
 from contactopt.plan.prices.capacity_table import capacity_table
 from contactopt.plan.prices.problem import Problem, build_problem, eligible_pairs
+from contactopt.plan.prices.warm_start import WarmStart
+from contactopt.plan.safe_plan import lead_safely
+from contactopt.plan.treatments import Inner, drawn_treatments, settle_inner
 from contactopt.policy import ContactPolicy, control_group
+from contactopt.policy.safety import SafetyTerms
 
 __all__ = ["rank"]
 
@@ -35,7 +40,9 @@ def rank(
     random_state: int = 0,
     batch_id: str | None = None,
     policy_version: str | None = None,
+    safety: SafetyTerms | None = None,
     n_threads: int | None = None,
+    warm_start: ContactPlan | WarmStart | None = None,
 ) -> ContactPlan:
     """Turn scores into a plan with exactly known probabilities, inside the capacities.
 
@@ -57,9 +64,15 @@ def rank(
         Unless given, a hash of content, policy, as_of, capacity and random state.
     policy_version : str, optional
         Unless given, ``batch.meta["policy_version"]``, else a hash of the policy's settings.
+    safety : SafetyTerms, optional
+        Who leads while the learned policy must prove itself; without, these scores lead.
     n_threads : int, optional
         Threads of the allocation, by default the processors this process may use. The plan is the
         same bit for bit for every number.
+    warm_start : ContactPlan or WarmStart, optional
+        An earlier plan of the same pools, or what `WarmStart.of` kept of it: fewer passes to the
+        same plan within the solver's tolerance. To get the same bits again, give the same; the
+        batch's log holds it.
 
     Returns
     -------
@@ -103,14 +116,38 @@ def rank(
     table = capacity_table(capacity, known)
     version = policy_version or batch.meta.get("policy_version") or policy.version
     if batch_id is None:
-        batch_id = default_batch_id(batch, table, version, random_state)
-    cells, problem = _open_problem(batch, map_cells(batch, table, pools))
-    control = control_group(batch.customer_ids, policy.holdout_share)
-    allocation = allocate(
-        problem, policy, control, len(batch.actions), n_threads=n_threads or _processors()
+        under = version if safety is None else f"{version}|{safety.key}"
+        batch_id = default_batch_id(batch, table, under, random_state)
+    threads = n_threads or _processors()
+    cells, problem = _open_problem(
+        batch, map_cells(batch, table, pools, n_threads=threads), threads
     )
-    tree = build_tree(batch, cells, problem.rows, allocation.probabilities, allocation.expected_use)
-    drawn = draw(allocation.probabilities, tree, seed_of(random_state, batch_id))
+    control = control_group(batch.customer_ids, policy.holdout_share)
+    start = WarmStart.of(warm_start) if isinstance(warm_start, ContactPlan) else warm_start
+    allocation, inner, problem = _allocate(batch, cells, problem, policy, control, threads, start)
+    safe = None
+    if safety is not None:
+        allocation, safe = lead_safely(
+            batch if inner is None else inner.batch,
+            problem,
+            allocation,
+            policy,
+            control,
+            safety,
+            build=lambda own: build_problem(own, cells, n_threads=threads),
+            n_threads=threads,
+        )
+    tree = build_tree(
+        batch, cells, problem.rows, allocation.probabilities, allocation.expected_use,
+        n_threads=threads,
+    )  # fmt: skip
+    seed = seed_of(random_state, batch_id)
+    drawn = draw(allocation.probabilities, tree, seed, n_threads=threads)
+    treatments = None
+    if inner is not None:
+        treatments, batch = drawn_treatments(
+            inner.choice, inner.batch, drawn, random_state, batch_id
+        )
     return ContactPlan(
         batch=batch,
         cells=cells,
@@ -125,7 +162,39 @@ def rank(
         capacity=table,
         random_state=random_state,
         pool_zones={p: pools[p].time_zone if p in pools else "UTC" for p in batch.pools},
+        drawn_treatments=treatments,
+        safe=safe,
     )
+
+
+def _allocate(
+    batch: ScoredBatch,
+    cells: CellMap,
+    problem: Problem,
+    policy: ContactPolicy,
+    control: npt.NDArray[np.bool_],
+    n_threads: int,
+    start: WarmStart | None,
+) -> tuple[Allocation, Inner | None, Problem]:
+    """Solve the batch, with the choice between treatments where an arm has several."""
+    m = len(batch.actions)
+    how: dict[str, Any] = {"n_threads": n_threads, "start": start, "as_of": batch.as_of}
+
+    def problem_of(own: ScoredBatch) -> Problem:
+        return build_problem(own, cells, n_threads=n_threads)
+
+    inner = settle_inner(batch, policy, problem_of)
+    if inner is None:
+        return allocate(problem, policy, control, m, **how), None, problem
+    problem = problem if inner.batch is batch else problem_of(inner.batch)
+    try:
+        found = allocate(problem, inner.policy, control, m, **how)
+    except ConfigError:  # floor and control leave no room for it: as little inner choice as can be
+        inner = settle_inner(batch, policy, problem_of, share=0.0)
+        assert inner is not None
+        problem = problem if inner.batch is batch else problem_of(inner.batch)
+        found = allocate(problem, inner.policy, control, m, **how)
+    return inner.certified(found), inner, problem
 
 
 def _processors() -> int:
@@ -142,24 +211,23 @@ def _check_ids(batch: ScoredBatch) -> None:
         )
 
 
-def _open_problem(batch: ScoredBatch, cells: CellMap) -> tuple[CellMap, Problem]:
+def _open_problem(batch: ScoredBatch, cells: CellMap, n_threads: int) -> tuple[CellMap, Problem]:
     """Close what cannot take a single contact, and gather the rest.
 
     A counting row below one contact closes its cells (0 units after rounding down); in other rows
     a pair that needs more than the whole row is closed.
     """
     while True:
-        problem = build_problem(batch, cells, eligible_pairs(batch, cells))
+        problem = build_problem(batch, cells, n_threads=n_threads)
         rows = problem.rows
         none_left = rows.limit <= 0
-        most = np.full(problem.n_cells + 2, np.inf)
+        most = np.full(problem.n_cells + 1, np.inf)
         for cover, units, none in zip(rows.table.cover, rows.table.units, none_left, strict=True):
-            most[:-2][cover] = np.minimum(most[:-2][cover], -1.0 if none else units)
-        # 1e-9: a handling time of exactly the row's units fits
-        too_much = problem.usage > most[problem.cell] * (1 + 1e-9)
-        if not too_much.any():
+            most[:-1][cover] = np.minimum(most[:-1][cover], -1.0 if none else units)
+        most *= 1 + 1e-9  # a handling time of exactly the row's units fits
+        if not (problem.most_usage > most).any():
             return cells, problem
         cell = cells.cell.copy()
-        mask = eligible_pairs(batch, cells)
-        cell[mask] = np.where(too_much, CLOSED, problem.cell)
+        too_much = problem.usage > most[problem.cell]
+        cell[eligible_pairs(batch, cells)] = np.where(too_much, CLOSED, problem.cell)
         cells = replace(cells, cell=cell)

@@ -57,10 +57,16 @@ class Why:
         Its considered actions, `wait` last.
     facts : BatchFacts
         What was in force for the batch.
+    treatments : DataFrame, optional
+        The batch's choices between messages and offers.
     """
 
     def __init__(
-        self, decision: Mapping[str, Any], actions: pd.DataFrame, facts: BatchFacts
+        self,
+        decision: Mapping[str, Any],
+        actions: pd.DataFrame,
+        facts: BatchFacts,
+        treatments: pd.DataFrame | None = None,
     ) -> None:
         self.decision, self.facts = dict(decision), facts
         self.customer_id = str(decision["customer_id"])
@@ -74,6 +80,7 @@ class Why:
         self.control = bool(decision["holdout"])
         self.currency = facts.currency
         self._actions = actions
+        self._treatments = treatments
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -143,6 +150,37 @@ class Why:
         at = int(is_open["priced_value"].to_numpy(np.float64).argmax())
         return {str(k): v for k, v in is_open.iloc[at].items()}
 
+    @cached_property
+    def treatment(self) -> dict[str, Any] | None:
+        """The choice of message and offer inside the drawn action; None where there was none.
+
+        ``probability`` of the drawn one among ``n`` valid ones; ``adds``: money it is estimated to
+        add over a random one; ``choice_adds``: what drawing by these probabilities adds, which is
+        part of the action's value.
+        """
+        if self._treatments is None or "treatment_group" not in self._actions:
+            return None
+        line = self._actions[(self._actions["action_id"].astype(object) == self.action_id)].iloc[0]
+        own = self._treatments[(self._treatments["group"] == line["treatment_group"]).to_numpy()]
+        if own.empty:
+            return None
+        ids = [_stated(self.decision.get(name)) for name in ("template_id", "offer_id")]
+        same = np.ones(len(own), dtype=bool)
+        for name, one in zip(("template_id", "offer_id"), ids, strict=True):
+            same &= np.array([_stated(x) == one for x in own[name].astype(object)], dtype=bool)
+        drawn = own[same].iloc[0]
+        worth = float(line["margin"] * line["p_reach"] * line["amount"])
+        worth *= float((self.facts.treatments or {}).get("discount", 1.0))
+        chance, effect = own["probability"].to_numpy(), own["effect"].to_numpy(np.float64)
+        return {
+            "template_id": ids[0],
+            "offer_id": ids[1],
+            "probability": float(drawn["probability"]),
+            "n": len(own),
+            "adds": worth * float(drawn["effect"]),
+            "choice_adds": worth * float((chance * effect).sum()),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values, JSON-ready: absent numbers are None."""
         from contactopt.plan.why_words import why_dict
@@ -158,6 +196,10 @@ class Why:
         from contactopt.plan.why_words import why_html
 
         return why_html(self)
+
+
+def _stated(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def value_parts(actions: pd.DataFrame, facts: BatchFacts) -> dict[str, Any]:

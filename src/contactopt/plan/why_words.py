@@ -81,6 +81,7 @@ def why_dict(why: Why) -> dict[str, Any]:
         "debt_id": _plain(why.decision.get("debt_id")),
         "template_id": _plain(why.decision.get("template_id")),
         "propensity": why.propensity,
+        **({} if why.treatment is None else {"treatment": why.treatment}),
         "n_eligible": why.n_eligible,
         "control": why.control,
         "currency": why.currency,
@@ -108,6 +109,8 @@ def _told(why: Why) -> list[tuple[str, str]]:
     ]
     if why.action_id != WAIT:
         lines.append(("chances", _chances(why)))
+    if why.treatment is not None:
+        lines.append(("message", _message(why, why.treatment)))
     return [*lines, ("exploration", _exploration(why)), ("versions", _versions(why))]
 
 
@@ -157,6 +160,21 @@ def _chances(why: Why) -> str:
     ]
     known = [f"{text} {p:.4f}" for text, p in said if _plain(p) is not None]
     return ", ".join(known) if known else "the scores that were handed in state none"
+
+
+def _message(why: Why, one: dict[str, Any]) -> str:
+    what = [f"{k.removesuffix('_id')} {one[k]}" for k in ("template_id", "offer_id") if one[k]]
+    arm = why.propensity / one["probability"]
+    said = (
+        f"{' with '.join(what) or 'no template and no offer'}: drawn with probability "
+        f"{one['probability']:.6g} of {one['n']} that are valid, the action with {arm:.6g}; "
+    )
+    if one["adds"] == 0 and one["choice_adds"] == 0:
+        return said + "none is known to do better than another"
+    return said + (
+        f"it adds {_money(one['adds'])} {_unit(why)} over a random one, and the choice as it is "
+        f"drawn {_money(one['choice_adds'])}, which is part of margin x lift"
+    )
 
 
 def _exploration(why: Why) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pandas as pd
@@ -21,6 +21,7 @@ from contactopt.contracts.arrow_tables import release_memory, returning_memory
 from contactopt.journal.terms import open_journal
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch_stack import BatchStack
+from contactopt.policy.residual import ResidualLayer
 from contactopt.policy.scorer import score_block
 from contactopt.segments import StageSegments, customer_columns
 
@@ -41,6 +42,9 @@ def score_portfolio(
     policy_version: str,
     block_customers: int,
     segments: StageSegments | None = None,
+    residual: ResidualLayer | None = None,
+    fitted_as_of: pd.Timestamp | None = None,
+    customers: Iterable[object] | None = None,
     on_block: Callable[[str], None] = lambda _: None,
 ) -> ScoredBatch:
     """Score every customer of a portfolio in blocks.
@@ -51,6 +55,12 @@ def score_portfolio(
     ----------
     segments : StageSegments, optional
         Fitted; without them customers are labelled by stage alone.
+    residual : ResidualLayer, optional
+        What was learned since the models were fitted.
+    fitted_as_of : Timestamp, optional
+        When they were: the log says so, because corrections belong to the models they correct.
+    customers : iterable of ids, optional
+        Score these alone, with what the others mean for them (shared contact points).
 
     Returns
     -------
@@ -60,11 +70,14 @@ def score_portfolio(
     resting = shared_point_rotation(portfolio, as_of, random_state)["customer_id"]
     shared = shared_contacts_of(portfolio, config, as_of)
     labels = StageSegments.from_state(None) if segments is None else segments
-    stack, notes = BatchStack(portfolio.n_customers), set[str]()
+    chosen = portfolio if customers is None else portfolio.subset(customers)
+    stack, notes = BatchStack(chosen.n_customers), set[str]()
     with returning_memory():
-        for block in portfolio.blocks(block_customers):
+        for block in chosen.blocks(block_customers):
             # in a function of its own, so that nothing of a block outlives it
-            scored, said = _scored(block, models, rules, config, as_of, resting, labels, shared)
+            scored, said = _scored(
+                block, models, rules, config, as_of, resting, labels, shared, residual
+            )
             stack.add(scored)
             notes.update(said)
             del scored
@@ -74,6 +87,7 @@ def score_portfolio(
     meta = {
         "portfolio_hash": portfolio.content_hash,
         "policy_version": policy_version,
+        **({} if fitted_as_of is None else {"fitted_as_of": fitted_as_of.isoformat()}),
         "config_hash": config.content_hash,
         "strategy": config.to_mapping(),
         "rules_version": rules.version,
@@ -95,6 +109,7 @@ def score_customer(
     shared: SharedContacts | None = None,
     policy_version: str,
     segments: StageSegments | None = None,
+    residual: ResidualLayer | None = None,
 ) -> ScoredBatch:
     """Score the portfolio of one customer, as `score_portfolio` would among all.
 
@@ -107,7 +122,7 @@ def score_customer(
     """
     resting = pd.Series(one.customer_ids if rests else [], dtype="str")
     labels = StageSegments.from_state(None) if segments is None else segments
-    scored, notes = _scored(one, models, rules, config, as_of, resting, labels, shared)
+    scored, notes = _scored(one, models, rules, config, as_of, resting, labels, shared, residual)
     meta = {
         "policy_version": policy_version,
         "rules_version": rules.version,
@@ -133,6 +148,7 @@ def _scored(
     resting: pd.Series,
     labels: StageSegments,
     shared: SharedContacts | None,
+    residual: ResidualLayer | None,
 ) -> tuple[ScoredBatch, tuple[str, ...]]:
     view = open_journal(block, config).as_of(as_of)
     verdict = evaluate(
@@ -144,6 +160,8 @@ def _scored(
         shared=shared,
     )
     features = models.features.transform(view.journal, as_of=as_of)
-    scored = score_block(view, features, models, verdict, config)
     segment = labels.predict(customer_columns(view))
-    return replace(scored, segment=segment), verdict.notes
+    scored = score_block(
+        view, features, models, verdict, config, segment=segment, residual=residual
+    )
+    return scored, verdict.notes

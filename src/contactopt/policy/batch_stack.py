@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts import ScoredBatch
+from contactopt.contracts.treatment_table import TreatmentTable
 
 __all__ = ["BatchStack"]
 
@@ -61,6 +62,9 @@ class BatchStack:
         #: the empty set sorts first: 0 stays "no reason"
         self._reasons: dict[tuple[str, ...], int] = {(): 0}
         self._has_others = False
+        #: groups of treatments, whichever block met them first
+        self._groups: dict[tuple[tuple[str, str], bytes], int] = {}
+        self._tables: list[TreatmentTable] = []
 
     def add(self, part: ScoredBatch) -> None:
         """Append a batch; customers come in the order of their ids.
@@ -78,6 +82,8 @@ class BatchStack:
         for name, values in part.by_customer():
             if name == "reason":
                 values = self._reason(part)
+            elif name == "treatment_group":
+                values = self._group(part)
             elif name in _CODES:
                 offset = sum(map(len, self._lists[_CODES[name]]))
                 values = np.where(values >= 0, values + values.dtype.type(offset), values)
@@ -92,12 +98,14 @@ class BatchStack:
         """Return the joined batch; at least one must have been added."""
         if self._first is None or self._filled != self._n:
             raise ValueError(f"{self._filled} of {self._n} customers were added")
-        spread = {
+        treatments = self._sort_groups()
+        spread: dict[str, Any] = {
             name: np.broadcast_to(row, (self._n, *row.shape)) for name, row in self._rows.items()
         }
         self._sort_reasons()
         return replace(
             self._first,
+            treatments=treatments,
             **self._arrays,
             **spread,
             **{name: np.concatenate(parts) for name, parts in self._lists.items()},
@@ -127,6 +135,34 @@ class BatchStack:
             if "reason" in found:
                 found["reason"] = code[found["reason"]]
         self._reasons = at
+
+    def _group(self, part: ScoredBatch) -> npt.NDArray[np.int32]:
+        """Return groups by their number among all blocks' groups."""
+        table = part.treatments
+        assert table is not None and part.treatment_group is not None
+        if len(table):
+            self._tables.append(table)
+        place = self._groups
+        code = [place.setdefault(key, len(place)) for key in table.group_keys()]
+        return np.array([*code, -1], dtype=np.int32)[part.treatment_group]
+
+    def _sort_groups(self) -> TreatmentTable | None:
+        """Give groups numbers in their own order; nothing is left where there is no choice."""
+        name = "treatment_group"
+        if not self._groups:
+            self._arrays.pop(name, None)
+            self._rows.pop(name, None)
+            if self._first is not None:
+                self._first = replace(self._first, treatment_group=None)
+            return None
+        names = sorted(self._groups)
+        at = {key: k for k, key in enumerate(names)}
+        code = np.array([*(at[key] for key in self._groups), -1], dtype=np.int32)
+        for found in (self._arrays, self._rows):
+            if name in found:
+                found[name] = code[found[name]]
+        self._groups = at
+        return TreatmentTable.from_keys(names, self._tables)
 
     def _reason(self, part: ScoredBatch) -> npt.NDArray[np.int32]:
         place = self._reasons

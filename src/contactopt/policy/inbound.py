@@ -21,6 +21,7 @@ from contactopt.contracts.address_index import AddressIndex
 from contactopt.contracts.one_customer import customer_after
 from contactopt.models.fitting import FittedModels
 from contactopt.policy.batch import score_customer
+from contactopt.policy.residual import ResidualLayer
 from contactopt.segments import StageSegments
 
 __all__ = ["score_after_event"]
@@ -38,6 +39,7 @@ def score_after_event(
     policy_version: str,
     customer_id: object = None,
     segments: StageSegments | None = None,
+    residual: ResidualLayer | None = None,
 ) -> ScoredBatch:
     """Score the customer whom new rows concern; see `ContactStrategy.on_event`."""
     one = customer_after(portfolio, events, customer_id=customer_id, extra_channels=config.channels)
@@ -55,6 +57,7 @@ def score_after_event(
         else None,
         policy_version=policy_version,
         segments=segments,
+        residual=residual,
     )
 
 

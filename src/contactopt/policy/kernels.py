@@ -18,18 +18,35 @@ import numpy as np
 
 from contactopt.policy.compiled import compiled
 
-__all__ = ["LOG_BARRIER", "SOFTMAX", "UNIT", "dual_pass", "final_pass", "floor_pass"]
+__all__ = [
+    "FAR",
+    "LOG_BARRIER",
+    "SOFTMAX",
+    "UNIT",
+    "dual_pass",
+    "final_pass",
+    "floor_pass",
+    "weight_pass",
+]
 
 LOG_BARRIER, SOFTMAX = 0, 1
 #: probabilities are multiples of 1 / UNIT
 UNIT = 1 << 36
-#: no `ninf`: gaps may be infinite nowhere, but prices may become large
-_FAST = {"contract", "reassoc", "nsz", "arcp"}
+#: gaps beyond so many tau w have entropy probability exactly 0
+FAR = 40.0
+#: no `ninf`: gaps may be infinite nowhere, but prices may become large. Scores that are not finite
+#: are refused before any pass; `nnan` lets the search for the best arm use vector instructions
+_FAST = {"contract", "reassoc", "nsz", "arcp", "nnan"}
 
 
 @compiled(fastmath=_FAST)
 def _barrier(gap, size, t, q):
-    """Fill ``q`` with the barrier's probabilities; return sum log q. Newton from the left end."""
+    """Fill ``q`` with the barrier's probabilities; return sum log q. Newton from the left end.
+
+    Newton's method on 1 / sum = 1 instead of sum = 1: a harmonic mean of the nu + gap is concave
+    and rises with nu, so that from the left every step stays left of the root; for arms of equal
+    gap it is a straight line and one step suffices.
+    """
     nu = t
     total = 1.0
     for _ in range(100):
@@ -39,10 +56,9 @@ def _barrier(gap, size, t, q):
             x = t / (nu + gap[j])
             total += x
             square += x * x
-        # the sum is convex and decreasing in nu: from the left every step stays left of the root
         if total - 1.0 <= 1e-13:
             break
-        nu += (total - 1.0) * t / square
+        nu += (total - 1.0) * total * t / square
     for j in range(size):
         q[j] = t / ((nu + gap[j]) * total)
     logs = 0.0
@@ -57,9 +73,9 @@ def _barrier(gap, size, t, q):
 
 @compiled(fastmath=_FAST)
 def _entropy(gap, size, t, q):
-    """Fill ``q`` with the softmax; return log Z. Terms below exp(-40) are exactly 0."""
+    """Fill ``q`` with the softmax; return log Z. Terms below exp(-FAR) are exactly 0."""
     total = 0.0
-    far = 40.0 * t
+    far = FAR * t
     for j in range(size):
         x = np.exp(-gap[j] / t) if gap[j] < far else 0.0
         q[j] = x
@@ -91,11 +107,25 @@ def _solve(method, k0, size, value, usage, cell, price, t, gap, q):
 
 @compiled(fastmath=_FAST)
 def _take_outer(curv, pull, touched, n_touched, scale):
-    """Take scale x pull pull' off the curvature, for the cells that were touched."""
+    """Take scale x pull pull' off the curvature and clear ``pull``; below the diagonal if many.
+
+    Few cells are gone through one by one; for many, whole rows up to the diagonal are faster,
+    since they stand in order (`dual_pass` mirrors what lies below the diagonal at the end).
+    """
+    if n_touched * 4 <= pull.size:
+        for a in range(n_touched):
+            ga = scale * pull[touched[a]]
+            for b in range(n_touched):
+                if touched[b] <= touched[a]:
+                    curv[touched[a], touched[b]] -= ga * pull[touched[b]]
+    else:
+        for a in range(pull.size):
+            ga = scale * pull[a]
+            if ga != 0.0:
+                for b in range(a + 1):
+                    curv[a, b] -= ga * pull[b]
     for a in range(n_touched):
-        ga = scale * pull[touched[a]]
-        for b in range(n_touched):
-            curv[touched[a], touched[b]] -= ga * pull[touched[b]]
+        pull[touched[a]] = 0.0
 
 
 @compiled(fastmath=_FAST)
@@ -120,6 +150,8 @@ def dual_pass(
     seen = np.full(n_cells, -1, np.int64)
     touched = np.empty(n_cells, np.int64)
     for c in range(first, last):
+        used, diagonal, curvature = use[c], np.zeros(n_cells), curv[c]
+        gained_all, dual_all, best_all = 0.0, 0.0, 0.0
         for i in range(c * chunk, min((c + 1) * chunk, n)):
             r = room[i]
             if r <= 0.0:
@@ -131,29 +163,48 @@ def dual_pass(
             gained = 0.0
             all_h = 0.0
             n_touched = 0
-            for j in range(size):
+            for j in range(size - 1):
                 x = q[j]
                 if x == 0.0:
                     continue
+                b = np.uint64(cell[k0 + j])  # unsigned: no look from the end of the array
+                u = usage[k0 + j]
                 h = x * x / t if method == LOG_BARRIER else x / t
                 all_h += h
-                if j == size - 1:
-                    continue
                 gained += x * value[k0 + j]
-                b = cell[k0 + j]
-                u = usage[k0 + j]
-                use[c, b] += r * x * u
-                curv[c, b, b] += r * h * u * u
                 if seen[b] != i:
                     seen[b] = i
                     touched[n_touched] = b
                     n_touched += 1
-                    pull[b] = 0.0
+                used[b] += r * x * u
+                diagonal[b] += r * h * u * u
                 pull[b] += h * u
-            _take_outer(curv[c], pull, touched, n_touched, r / all_h)
-            sums[c, 0] += r * gained
-            sums[c, 1] += r * dual
-            sums[c, 2] += r * best
+            x = q[size - 1]
+            all_h += x * x / t if method == LOG_BARRIER else x / t
+            _take_outer(curvature, pull, touched, n_touched, r / all_h)
+            gained_all += r * gained
+            dual_all += r * dual
+            best_all += r * best
+        sums[c, 0], sums[c, 1], sums[c, 2] = gained_all, dual_all, best_all
+        for a in range(n_cells):
+            curvature[a, a] += diagonal[a]
+            for b in range(a):
+                curvature[b, a] = curvature[a, b]
+
+
+@compiled
+def weight_pass(value, spread, starts, range_share, smallest, weight):
+    """Fill w_i: mean spread, at least ``range_share`` of the values' range with `wait` at 0."""
+    first = starts[0]
+    for i in range(weight.size):
+        a, b = starts[i] - first, starts[i + 1] - first
+        total, top, bottom = 0.0, 0.0, 0.0
+        for k in range(a, b):
+            total += spread[k]
+            top = max(top, value[k])
+            bottom = min(bottom, value[k])
+        mean = total / (b - a) if b > a else 0.0
+        weight[i] = max(mean, range_share * (top - bottom), smallest)
 
 
 @compiled

@@ -13,9 +13,15 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import ActionSpace, ScoredBatch
 from contactopt.journal import JournalView
 from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
+from contactopt.models.effect.model import Effect
 from contactopt.models.reach.attempt_history import attempt_history, recent_touches
+from contactopt.models.treatment import TreatmentModel
 from contactopt.policy.pools import assign_pools
+from contactopt.policy.residual import ResidualLayer
+from contactopt.policy.safety.constant import constant_scores
+from contactopt.policy.treatments import valid_treatments
 from contactopt.policy.value import action_values, discount_factor
+from contactopt.segments import stage_of
 
 __all__ = ["ScoringModels", "score_block"]
 
@@ -30,6 +36,7 @@ class ScoringModels(Protocol):
     reach: ReachModel
     effect: EffectModel
     harm: HarmModel
+    treatment: TreatmentModel | None
 
 
 def score_block(
@@ -38,6 +45,9 @@ def score_block(
     models: ScoringModels,
     verdict: Verdict,
     config: StrategyConfig,
+    *,
+    segment: npt.NDArray[np.object_] | None = None,
+    residual: ResidualLayer | None = None,
 ) -> ScoredBatch:
     """Score every (customer, action) of a block.
 
@@ -52,6 +62,10 @@ def score_block(
     verdict : Verdict
         What law and orchestration allow; m actions.
     config : StrategyConfig
+    segment : object array, shape (n,), optional
+        Labels that begin with the stage of the arrears.
+    residual : ResidualLayer, optional
+        What decisions since the models' fit say that the scores miss; with ``segment``.
 
     Returns
     -------
@@ -63,25 +77,41 @@ def score_block(
     amount = _bounded_amount(models.amount.predict(features), view)
     reach = _reach(view, features, models, verdict, actions)
     effect = models.effect.gain(p_wait, actions, features=features, reach=reach.probability)
+    gain = _corrected(effect, p_wait, segment, residual, actions)
     pressure = recent_touches(view)
     harm = _harm(models, pressure, actions, config)
     cost = _unit_costs(config, actions)
     shape = reach.probability.shape
     margin = _margin(view, verdict, config)
+    discount = discount_factor(
+        config.objective.discount_rate_yearly, config.objective.horizon_days / 2
+    )
     values = action_values(
         reach=reach.probability,
         reach_sd=reach.spread,
         p_pay_wait=p_wait,
-        gain=effect.gain,
-        gain_sd=effect.spread,
+        gain=gain.gain,
+        gain_sd=gain.spread,
         amount=amount,
         margin=margin,
         cost=np.broadcast_to(cost, shape),
         harm=harm,
-        discount=discount_factor(
-            config.objective.discount_rate_yearly, config.objective.horizon_days / 2
-        ),
+        discount=discount,
     )
+    constant = None
+    if config.safety.enabled:
+        constant = constant_scores(
+            models.effect,
+            actions,
+            p_pay_wait=p_wait,
+            reach=reach.probability,
+            reach_sd=reach.spread,
+            amount=amount,
+            margin=margin,
+            cost=np.broadcast_to(cost, shape),
+            harm=harm,
+            discount=discount,
+        )
     customers = view.customers
     language = customers["language"].to_numpy(dtype=object)
     pool, pools, usage = assign_pools(
@@ -92,6 +122,7 @@ def score_block(
         creditor=_of_named_debt(view, verdict, "creditor"),
         cost=np.broadcast_to(cost, shape),
     )
+    choice = valid_treatments(view, verdict, config, actions, models.treatment, discount)
     return ScoredBatch(
         as_of=view.as_of,
         currency=config.objective.currency,
@@ -124,9 +155,33 @@ def score_block(
         contact_point_ids=view.points["contact_point_id"].to_numpy(dtype=object),
         template=verdict.template,
         template_ids=tuple(t.template_id for t in config.templates),
+        offer_ids=tuple(o.offer_id for o in config.offers),
+        treatment_group=None if choice is None else choice.group,
+        treatments=None if choice is None else choice.table,
         language=language,
         max_attempts=_max_attempts(config, actions),
+        segment=segment,
+        adjustment=None
+        if residual is None
+        else reach.probability * (gain.gain - effect.gain) * (amount * discount)[:, None],
+        constant_value=None if constant is None else constant.value,
+        constant_spread=None if constant is None else constant.spread,
     )
+
+
+def _corrected(
+    effect: Effect,
+    p_wait: Floats,
+    segment: npt.NDArray[np.object_] | None,
+    residual: ResidualLayer | None,
+    actions: ActionSpace,
+) -> Effect:
+    """Add to the models' gain what was learned since, inside what a probability can be."""
+    if residual is None or segment is None:
+        return effect
+    found = residual.predict(stage_of(segment), actions.action_ids, effect.gain)
+    gain = np.clip(effect.gain + found.gain, -p_wait[:, None], 1.0 - p_wait[:, None])
+    return Effect(p_wait[:, None] + gain, gain, effect.spread * found.shrink)
 
 
 def _bounded_amount(predicted: npt.ArrayLike, view: JournalView) -> Floats:

@@ -28,20 +28,19 @@ def exploration_weights(value: Floats, spread: Floats, starts: npt.NDArray[np.in
     value, spread : float array, shape (n_pairs,)
         Posterior mean and standard deviation of the eligible pairs, customer after customer.
     starts : int64 array, shape (n + 1,)
+        Pairs are counted from ``starts[0]`` on, so that a block of a larger batch may be given.
 
     Returns
     -------
     float array, shape (n,)
         Positive; customers without an eligible pair get the smallest weight.
     """
-    n = len(starts) - 1
-    weight = np.full(n, SMALLEST)
-    some = np.flatnonzero(np.diff(starts) > 0)
-    if some.size == 0:
-        return weight
-    first = starts[some]  # reduceat over non-empty segments only: they are adjacent
-    mean_sd = np.add.reduceat(spread, first) / np.diff(starts)[some]
-    top = np.maximum(np.maximum.reduceat(value, first), 0.0)
-    bottom = np.minimum(np.minimum.reduceat(value, first), 0.0)
-    weight[some] = np.maximum(np.maximum(mean_sd, RANGE_SHARE * (top - bottom)), SMALLEST)
+    from contactopt.policy.kernels import weight_pass  # compiled on first use
+
+    weight = np.empty(len(starts) - 1)
+    weight_pass(
+        np.ascontiguousarray(value, dtype=np.float64),
+        np.ascontiguousarray(spread, dtype=np.float64),
+        starts, RANGE_SHARE, SMALLEST, weight,
+    )  # fmt: skip
     return weight

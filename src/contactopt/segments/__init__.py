@@ -10,7 +10,7 @@ from contactopt.segments.customers import (
 from contactopt.segments.matching import SegmentMatch, match_segments
 from contactopt.segments.payment_tree import PaymentTreeSegments
 from contactopt.segments.profile import SegmentProfile, profile
-from contactopt.segments.stages import StageSegments
+from contactopt.segments.stages import StageSegments, stage_of
 
 __all__ = [
     "BehaviourSegments",
@@ -24,4 +24,5 @@ __all__ = [
     "match_segments",
     "profile",
     "segment_portfolio",
+    "stage_of",
 ]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from contactopt.config.sections import SegmentsConfig
 from contactopt.errors import ConfigError
 
-__all__ = ["StageSegments", "in_order"]
+__all__ = ["StageSegments", "in_order", "stage_of"]
 
 #: stages in order; those between the first and the last are in arrears
 STAGES = ("current", "early", "mid", "late", "charged off", "unknown")
@@ -27,6 +27,22 @@ _BANDS = {
     4: ("very low", "low", "high", "very high"),
     5: ("very low", "low", "medium", "high", "very high"),
 }
+
+
+#: between the stage and the balance band of a label
+_THEN = " · "
+
+
+def stage_of(labels: Any) -> npt.NDArray[np.object_]:
+    """Return the stage with which each segment's label begins, shape (n,).
+
+    Examples
+    --------
+    >>> stage_of(["early · low balance", "current"]).tolist()
+    ['early', 'current']
+    """
+    codes, words = pd.factorize(pd.Series(labels, dtype=object))
+    return np.array([str(w).split(_THEN)[0] for w in words] + [""], dtype=object)[codes]
 
 
 class StageSegments(BaseEstimator):

@@ -91,6 +91,7 @@ class AfterThePlan:
             policy_version=self.version,
             customer_id=customer_id,
             segments=self.segments_,
+            residual=self.residual_,
         )
 
     def recheck(
@@ -122,6 +123,74 @@ class AfterThePlan:
         self._check(portfolio, instant)
         rows = read_plan(plan).rows if isinstance(plan, str | Path) else plan.to_frame()
         return recheck(rows, portfolio, instant, config=self.config, rules=self._rules(instant))
+
+    def replan(
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: str | pd.Timestamp,
+        earlier: ContactPlan | DecisionLog | str | Path,
+        capacity: pd.DataFrame | str | Path | None = None,
+        random_state: int | None = None,
+        batch_id: str | None = None,
+        progress: bool = False,
+    ) -> ContactPlan:
+        """Plan again within the day: what stands is fixed, the rest of the capacity is drawn anew.
+
+        Drawn are customers without a decision, those whose contact was withdrawn (by `recheck`, or
+        told as not dispatched) and those from whom everything was blocked and to whom something is
+        open now. Everybody else keeps the earlier decision, waiting included, and has no new line
+        in the log. No pool, day or hour takes more over the whole day than its capacity.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+            As it stands now.
+        as_of : Timestamp or str with a zone
+            Now; inside the earlier plan's window.
+        earlier : ContactPlan, DecisionLog or path
+            The plan of the day, or the folder that it was written to; may be a re-plan itself.
+        capacity : DataFrame or path, optional
+            Of the whole day, not of what is left. Default: the portfolio's own, else that of the
+            day's first plan.
+        random_state : int, optional
+            Seed of the draw; default from the strategy file.
+        batch_id : str, optional
+            Unless given, a hash of content, strategy, as_of, capacity, random state and the
+            earlier batch.
+        progress : bool
+
+        Returns
+        -------
+        ContactPlan
+            Of those who were drawn, with probabilities given the decisions that stand;
+            ``replanned.standing`` has the contacts that stay and those that were withdrawn.
+            Written into a folder, plan.parquet has both, and the batch's row names the batch that
+            it ``replans``.
+
+        Raises
+        ------
+        ConfigError
+            If ``as_of`` lies before the earlier plan or after its window; others as in `rank`.
+        StalenessError
+            Tables too old to judge by.
+        """
+        from contactopt.strategy.replanning import replan
+
+        if not hasattr(self, "models_"):
+            raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
+        instant = as_instant(as_of)
+        self._check(portfolio, instant)
+        return replan(
+            self,
+            portfolio,
+            instant,
+            earlier,
+            capacity=capacity,
+            random_state=self._seed(random_state),
+            batch_id=batch_id,
+            progress=progress,
+        )
 
     def report(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
 from contactopt.contracts.checks import as_instant
 from contactopt.strategy.after_the_plan import AfterThePlan
+from contactopt.strategy.safety import LeavesSafety
 from contactopt.strategy.telling import TellsOfCustomers
+from contactopt.strategy.updating import LearnsFromPlans
 
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
@@ -32,7 +34,7 @@ _BLOCK_CUSTOMERS = 10_000
 CARD_FILE = "MODEL_CARD.md"
 
 
-class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
+class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustomers, BaseEstimator):
     """Whom to contact, how and when: fit on a portfolio, score and rank any day after.
 
     Parameters
@@ -104,7 +106,8 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
             Show a bar over the parts.
         previous : ContactStrategy, optional
             Fitted earlier: segments by behaviour keep its names where they go on, and
-            ``fit_record_`` says how much labels agree. Nothing else is taken from it.
+            ``fit_record_`` says how much labels agree. While safety is on its incumbent is taken
+            over, too; nothing else is.
 
         Returns
         -------
@@ -119,6 +122,7 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
         from contactopt.journal.terms import open_journal
         from contactopt.models.fitting import FITTED_PARTS, fit_models
         from contactopt.policy import ContactPolicy
+        from contactopt.segments import customer_columns
         from contactopt.strategy.segmenting import fit_segments
 
         instant = as_instant(as_of)
@@ -126,8 +130,10 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
         with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
             journal = open_journal(portfolio, self.config)
             self.models_, parts = fit_models(journal, self.config, instant, on_part=_tick(bar))
-        found = fit_segments(journal.as_of(instant), self.config, previous)
+        view = journal.as_of(instant)
+        found = fit_segments(view, self.config, previous)
         self.segments_, self.behaviours_, segments = found
+        self._start_safety(view, self.segments_.predict(customer_columns(view)), previous)
         exploration = self.config.exploration
         self.policy_ = ContactPolicy.from_state(
             {
@@ -150,7 +156,8 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
             "segments": segments,
         }
         self.card_ = self._card()
-        self._version: str | None = None
+        self.residual_, self.updated_at_, self.update_record_ = None, None, {}
+        self._version = None
         return self
 
     # ---- deciding ------------------------------------------------------------------------
@@ -187,26 +194,11 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
         StalenessError, ConfigError
             As in `fit`.
         """
-        from contactopt.policy.batch import score_portfolio
-
         if not hasattr(self, "models_"):
             raise NotFittedError("this ContactStrategy is not fitted yet: call `fit` first")
         instant = as_instant(as_of)
         self._check(portfolio, instant)
-        n_blocks = -(-max(portfolio.n_customers, 1) // _BLOCK_CUSTOMERS)
-        with tqdm(total=n_blocks, desc="score", disable=not progress) as bar:
-            return score_portfolio(
-                portfolio,
-                models=self.models_,
-                rules=self._rules(instant),
-                config=self.config,
-                as_of=instant,
-                random_state=self._seed(random_state),
-                policy_version=self.version,
-                block_customers=_BLOCK_CUSTOMERS,
-                segments=self.segments_,
-                on_block=_tick(bar),
-            )
+        return self._scored(portfolio, instant, self._seed(random_state), progress)
 
     def rank(
         self,
@@ -236,17 +228,9 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
         -------
         ContactPlan
         """
-        from contactopt.plan import rank
-
         batch = self.score(portfolio, as_of=as_of, random_state=random_state, progress=progress)
-        return rank(
-            batch,
-            policy=self.policy_,
-            capacity=portfolio.capacity if capacity is None else capacity,
-            pools=self.config.pools,
-            random_state=self._seed(random_state),
-            batch_id=batch_id,
-        )
+        units = portfolio.capacity if capacity is None else capacity
+        return self._ranked(batch, units, self._seed(random_state), batch_id)
 
     def segment(
         self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, days: int = 30
@@ -308,6 +292,8 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
         self.behaviours_ = None if behaviours is None else BehaviourSegments.from_state(behaviours)
         self.fit_record_ = state["record"]
         self.as_of_ = pd.Timestamp(self.fit_record_["as_of"])
+        self._learned(state.get("update"))
+        self._safety_from(state.get("safety"))
         card = state.get("card")
         self.card_ = self._card() if card is None else ModelCard.from_dict(card)
         # the version it was logged under: today's code may write the same state in other bytes
@@ -336,9 +322,58 @@ class ContactStrategy(AfterThePlan, TellsOfCustomers, BaseEstimator):
             **({} if self.behaviours_ is None else {"behaviours": self.behaviours_.to_state()}),
             "record": _without_seconds(self.fit_record_),
             "card": self.card_.to_dict(),
+            **({} if self.residual_ is None else {"update": self._update_state()}),
+            **self._safety_state(),
         }
 
     # ---- shared by the verbs ---------------------------------------------------------------
+
+    def _scored(
+        self,
+        portfolio: Portfolio,
+        instant: pd.Timestamp,
+        seed: int,
+        progress: bool,
+        customers: Iterable[object] | None = None,
+    ) -> ScoredBatch:
+        from contactopt.policy.batch import score_portfolio
+
+        n_blocks = -(-max(portfolio.n_customers, 1) // _BLOCK_CUSTOMERS)
+        with tqdm(total=n_blocks, desc="score", disable=not progress) as bar:
+            return score_portfolio(
+                portfolio,
+                models=self.models_,
+                rules=self._rules(instant),
+                config=self.config,
+                as_of=instant,
+                random_state=seed,
+                policy_version=self.version,
+                block_customers=_BLOCK_CUSTOMERS,
+                segments=self.segments_,
+                residual=self.residual_,
+                fitted_as_of=self.as_of_,
+                customers=customers,
+                on_block=_tick(bar),
+            )
+
+    def _ranked(
+        self,
+        batch: ScoredBatch,
+        capacity: pd.DataFrame | str | Path | None,
+        seed: int,
+        batch_id: str | None,
+    ) -> ContactPlan:
+        from contactopt.plan import rank
+
+        return rank(
+            batch,
+            policy=self.policy_,
+            capacity=capacity,
+            pools=self.config.pools,
+            random_state=seed,
+            batch_id=batch_id,
+            safety=self._safety_terms(),
+        )
 
     def _check(self, portfolio: Portfolio, instant: pd.Timestamp) -> None:
         check_config(portfolio, self.config)

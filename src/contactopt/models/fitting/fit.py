@@ -26,12 +26,14 @@ from contactopt.models.fitting.parts import (
     payment_model,
     roll_model,
 )
+from contactopt.models.fitting.touch_models import fit_harm, fit_reach, followed_words
 from contactopt.models.harm import HarmModel
 from contactopt.models.learners.splits import group_hash
 from contactopt.models.payment.model import PaymentModel
 from contactopt.models.payment.roll import RollModel
 from contactopt.models.reach.attempt_history import attempt_history
 from contactopt.models.reach.model import ReachModel
+from contactopt.models.treatment import TreatmentModel
 
 __all__ = ["FITTED_PARTS", "FittedModels", "fit_models"]
 
@@ -40,6 +42,8 @@ Ints = npt.NDArray[np.int64]
 FITTED_PARTS = ("features", "payment", "amount", "reach", "effect", "harm", "roll")
 #: parts that bundles of the first format do not have
 _LATER_PARTS = ("roll",)
+#: not fitted with the others, but from the log of decisions
+_LEARNED_LATER = "treatment"
 #: folds over customers in which P(pays) is predicted for the decisions the effect learns from
 _EFFECT_FOLDS = 2
 _CONTROL_VARIATE_ROWS = 20_000
@@ -59,6 +63,8 @@ class FittedModels:
     harm: HarmModel
     #: None in strategies fitted before there was one
     roll: RollModel | None = None
+    #: None until decisions between messages or offers were learned from
+    treatment: TreatmentModel | None = None
 
 
 def fit_models(
@@ -104,8 +110,6 @@ class _Fit:
         self.view = journal.as_of(as_of)
         self.on_part = on_part
         self.record: dict[str, dict[str, Any]] = {}
-        #: channels of the strategy's own -> the contract's word they follow
-        self.like = {c: r for c in config.channels if (r := config.channel_root(c)) != c}
         self.common: dict[str, Any] = {
             "num_threads": config.models.num_threads,
             "random_state": config.random_state,
@@ -119,8 +123,8 @@ class _Fit:
         payment = self._part("payment", lambda: self._payment(X, labels, customers, instants))
         amount = self._part("amount", lambda: self._amount(X, labels, customers, instants, payment))
         attempts = attempt_history(self.view)
-        reach = self._part("reach", lambda: ReachModel(like=self.like).fit(attempts))
-        harm = self._part("harm", lambda: HarmModel(like=self.like).fit(_harmed(attempts)))
+        reach = self._part("reach", lambda: fit_reach(attempts, self.config))
+        harm = self._part("harm", lambda: fit_harm(attempts, self.config))
         effect = self._part("effect", lambda: self._effect(features, X, labels, customers, reach))
         self.record["effect"]["choice"] = effect.choice_.verdict
         self.record["effect"]["support"] = support_report(
@@ -216,7 +220,7 @@ class _Fit:
     ) -> EffectModel:
         """Learn from decisions with propensities whose window has closed."""
         decisions = self._closed_decisions()
-        model = EffectModel(like=self.like, **self.common)
+        model = EffectModel(like=followed_words(self.config), **self.common)
         if decisions.empty or len(X) == 0:
             return model.fit(None)
         who = decisions["customer"].to_numpy(dtype=np.int64)
@@ -283,15 +287,6 @@ class _Fit:
         return max(1, n // (_EFFECT_FOLDS * _CONTROL_VARIATE_ROWS))
 
 
-def _harmed(attempts: pd.DataFrame) -> pd.DataFrame:
-    """Add whether each attempt ended in a complaint or an opt-out; unknown outcomes are NaN."""
-    outcome = attempts["outcome"]
-    told = (outcome != "unknown").to_numpy()
-    return attempts.assign(
-        **{k: np.where(told, outcome == k, np.nan) for k in ("complained", "opted_out")}
-    )
-
-
 def _population_reach(reach: ReachModel, decisions: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Reach that each drawn action induces in the population, NaN for waiting."""
     channel = decisions["channel"].astype(object).to_numpy()
@@ -317,12 +312,13 @@ _CLASSES = {
     "effect": EffectModel,
     "harm": HarmModel,
     "roll": RollModel,
+    "treatment": TreatmentModel,
 }
 
 
 def models_to_state(models: FittedModels) -> dict[str, Any]:
     """Return the state of every part, ready for a bundle."""
-    parts = {name: getattr(models, name) for name in FITTED_PARTS}
+    parts = {name: getattr(models, name) for name in (*FITTED_PARTS, _LEARNED_LATER)}
     return {name: part.to_state() for name, part in parts.items() if part is not None}
 
 
@@ -332,4 +328,5 @@ def models_from_state(state: dict[str, Any]) -> FittedModels:
     Parts that came later than the state's format are None.
     """
     present = [name for name in FITTED_PARTS if name in state or name not in _LATER_PARTS]
+    present += [_LEARNED_LATER] if _LEARNED_LATER in state else []
     return FittedModels(**{name: _CLASSES[name].from_state(state[name]) for name in present})

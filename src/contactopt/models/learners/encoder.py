@@ -44,6 +44,8 @@ class Encoder:
 
     def __init__(self, levels: dict[str, list[str]]) -> None:
         self.levels = levels
+        #: columns of which levels unseen at fit were told
+        self._told: set[str] = set()
         self._positions: list[int] = []
 
     @classmethod
@@ -108,7 +110,10 @@ class Encoder:
         found = np.append(known, -1)[code].astype(np.float64)
         unseen = int(((found < 0) & (code >= 0)).sum())
         if unseen:
-            _log.warning("column %s: %d rows hold a level unseen at fit: missing", name, unseen)
+            # said once per fitted encoder: a nightly batch is scored in many blocks
+            level = logging.DEBUG if name in self._told else logging.WARNING
+            self._told.add(name)
+            _log.log(level, "column %s: %d rows hold a level unseen at fit: missing", name, unseen)
         found[found < 0] = np.nan
         return found
 

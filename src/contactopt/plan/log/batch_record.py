@@ -17,9 +17,13 @@ import pandas as pd
 
 from contactopt.plan.frames import instants, texts
 from contactopt.plan.identity import table_hash
+from contactopt.plan.log.rounding_record import rounding_from, rounding_to
+from contactopt.plan.log.safe_record import safe_facts
+from contactopt.plan.log.treatment_record import treatment_facts
 from contactopt.plan.prices.allocation import Rounding
 from contactopt.plan.prices.capacity_rows import CapacityRows
 from contactopt.plan.prices.problem import Rows
+from contactopt.plan.prices.warm_start import search_record
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
@@ -62,6 +66,14 @@ class BatchFacts:
         Capacity rows with their limits; None in the first format, as the next two.
     rounding : Rounding or None
     cell_prices, expected_use : float array or None
+    treatments : dict or None
+        Heat, least probability (units of 2**-16), discount and hash of the choice between messages
+        and offers; None where no arm had one.
+    safe : dict or None
+        Verdict, share of the learned policy, and what made the candidates' integers; None where
+        safety was off.
+    replans : str or None
+        The batch of the same day that this one plans anew.
     """
 
     batch_id: str
@@ -86,6 +98,9 @@ class BatchFacts:
     rounding: Rounding | None
     cell_prices: npt.NDArray[np.float64] | None
     expected_use: npt.NDArray[np.float64] | None
+    treatments: dict[str, Any] | None = None
+    safe: dict[str, Any] | None = None
+    replans: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> BatchFacts:
@@ -101,6 +116,7 @@ class BatchFacts:
 
         known, solution = parsed("rules", {}), parsed("solution", None)
         rows, expected = _rows_from(parsed("capacity_rows", None))
+        rounding, prices = (None, None) if solution is None else rounding_from(solution)
         return cls(
             batch_id=str(row["batch_id"]),
             as_of=pd.Timestamp(row["as_of"]),
@@ -121,9 +137,12 @@ class BatchFacts:
             searched_days=known.get("searched_days"),
             prices=parsed("prices", {}),
             rows=rows,
-            rounding=None if solution is None else _rounding_from(solution),
-            cell_prices=None if solution is None else _floats(solution["cell_prices"]),
+            rounding=rounding,
+            cell_prices=prices,
             expected_use=expected,
+            treatments=parsed("treatments", None),
+            safe=parsed("safety", None),
+            replans=text("replans"),
         )
 
     def capacity_table(self) -> pd.DataFrame:
@@ -165,6 +184,7 @@ def batch_row(plan: ContactPlan) -> pd.DataFrame:
 def _columns(plan: ContactPlan) -> dict[str, Any]:
     row, batch = plan.allocation, plan.batch
     meta = {k: v for k, v in batch.meta.items() if k != "rules"}
+    inner, safe = treatment_facts(plan), safe_facts(plan)
     prices = dict(zip(plan.rows.table.label, map(float, row.row_prices), strict=True))
     return {
         "batch_id": plan.batch_id,
@@ -191,7 +211,11 @@ def _columns(plan: ContactPlan) -> dict[str, Any]:
         ),
         "rules": json.dumps(batch.meta.get("rules", {}), sort_keys=True),
         "capacity_rows": json.dumps(_rows_to(plan)),
-        "solution": json.dumps(_rounding_to(plan)),
+        "solution": json.dumps(rounding_to(row)),
+        "search": json.dumps(search_record(plan)),
+        **({} if plan.replanned is None else {"replans": plan.replanned.earlier.batch_id}),
+        **({} if safe is None else {"safety": json.dumps(safe, sort_keys=True)}),
+        **({} if inner is None else {"treatments": json.dumps(inner, sort_keys=True)}),
     }
 
 
@@ -228,30 +252,6 @@ def _rows_from(told: dict[str, Any] | None) -> tuple[Rows | None, Any]:
     arrays = {name: _floats(told[name]) for name in _ROW_ARRAYS}
     counting = np.array(told["counting"], dtype=bool)
     return Rows(table, counting, **arrays), _floats(told["expected"])
-
-
-def _rounding_to(plan: ContactPlan) -> dict[str, Any]:
-    made = plan.allocation.rounding
-    return {
-        "method": int(made.method),
-        "tau": made.tau,
-        "floor": made.floor,
-        "least": made.least,
-        "factor": made.factor.tolist(),
-        "shrink": made.shrink.tolist(),
-        "cell_prices": plan.allocation.cell_prices.tolist(),
-    }
-
-
-def _rounding_from(told: dict[str, Any]) -> Rounding:
-    return Rounding(
-        method=told["method"],
-        tau=told["tau"],
-        floor=told["floor"],
-        least=told["least"],
-        factor=_floats(told["factor"]),
-        shrink=_floats(told["shrink"]),
-    )
 
 
 def _floats(values: list[float]) -> npt.NDArray[np.float64]:

@@ -31,6 +31,9 @@ _DECISION_COLUMNS = (
     "slot_local_hour", "template_id", "offer_id", "debt_id", "propensity", "n_eligible", "holdout",
     "policy_version", "rules_version",
 )  # fmt: skip
+#: covered where they are there: they came later
+_LATER_ACTION_COLUMNS = ("treatment_group",)
+_LATER_DECISION_COLUMNS = ("treatment_propensity",)
 _ABSENT = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -52,12 +55,18 @@ def checksums(decisions: Any, actions: Any) -> npt.NDArray[np.int64]:
     if k == 0:
         return np.zeros(0, dtype=np.int64)
     # column after column inside a decision: fewer, longer copies
-    rows = np.empty((k, len(_ACTION_COLUMNS), actions.num_rows // k), dtype="<u8")
-    for place, name in enumerate(_ACTION_COLUMNS):
+    columns = _with_later(_ACTION_COLUMNS, _LATER_ACTION_COLUMNS, actions)
+    rows = np.empty((k, len(columns), actions.num_rows // k), dtype="<u8")
+    for place, name in enumerate(columns):
         rows[:, place] = _bits(actions.column(name)).reshape(k, -1)
-    heads = zip(*(_texts(decisions.column(name)) for name in _DECISION_COLUMNS), strict=True)
+    told = _with_later(_DECISION_COLUMNS, _LATER_DECISION_COLUMNS, decisions)
+    heads = zip(*(_texts(decisions.column(name)) for name in told), strict=True)
     found = [_one(rows[i], head) for i, head in enumerate(heads)]
     return np.frombuffer(b"".join(found), dtype="<i8").astype(np.int64)
+
+
+def _with_later(names: tuple[str, ...], later: tuple[str, ...], table: Any) -> tuple[str, ...]:
+    return (*names, *(name for name in later if name in table.column_names))
 
 
 def _one(numbers: npt.NDArray[np.uint64], head: tuple[object, ...]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,30 @@ from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import final_pass, floor_pass
 from contactopt.policy.weights import exploration_weights
 
-__all__ = ["probabilities_again", "tolerance_of"]
+__all__ = ["Solved", "eligible_of", "probabilities_again", "tolerance_of"]
 
 #: what other processors may make of the same floats; 69 multiples of 2**-36
 _OTHER_MACHINES = 1e-9
+
+
+class Solved(NamedTuple):
+    """What made a plan's integers, and the columns of the scores that it was made from."""
+
+    rounding: Rounding
+    cell_prices: npt.NDArray[np.float64]
+    value: str = "value"
+    spread: str = "spread"
+
+
+def eligible_of(
+    reasons: npt.NDArray[np.object_], control: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return which actions were open, shape (k, m), and where each decision's begin, (k + 1,)."""
+    mask = reasons[:, :-1] == ""
+    mask &= ~control[:, None]
+    starts = np.zeros(len(mask) + 1, dtype=np.int64)
+    np.cumsum(mask.sum(axis=1), out=starts[1:])
+    return mask, starts
 
 
 def tolerance_of(facts: BatchFacts) -> tuple[float, str]:
@@ -36,6 +56,7 @@ def probabilities_again(
     reasons: npt.NDArray[np.object_],
     control: npt.NDArray[np.bool_],
     facts: BatchFacts,
+    solved: Solved | None = None,
 ) -> npt.NDArray[np.int64] | None:
     """Return integer probabilities of a block's decisions.
 
@@ -46,6 +67,8 @@ def probabilities_again(
         Empty where an action was open.
     control : bool array, shape (k,)
     facts : BatchFacts
+    solved : Solved, optional
+        Another policy's; without, that of the logged values.
 
     Returns
     -------
@@ -54,18 +77,18 @@ def probabilities_again(
         hold with which weight its plain plan was rounded.
     """
     k, width = block.shape
-    mask = reasons[:, :-1] == ""
-    mask &= ~control[:, None]
-    starts = np.zeros(k + 1, dtype=np.int64)
-    np.cumsum(mask.sum(axis=1), out=starts[1:])
+    mask, starts = eligible_of(reasons, control)
+    if solved is None and facts.rounding is not None and facts.cell_prices is not None:
+        solved = Solved(facts.rounding, facts.cell_prices)
 
     def pairs(name: str) -> npt.NDArray[np.float64]:
         return np.ascontiguousarray(block.numbers(name)[:, :-1][mask])
 
-    value = pairs("value")
-    weight = exploration_weights(value, pairs("spread"), starts)
-    if facts.rounding is not None and facts.cell_prices is not None:
-        made, price = facts.rounding, facts.cell_prices
+    value = pairs("value" if solved is None else solved.value)
+    spread = pairs("spread" if solved is None else solved.spread)
+    weight = exploration_weights(value, spread, starts)
+    if solved is not None:
+        made, price = solved.rounding, solved.cell_prices
         usage, cell = pairs("usage"), pairs("cell").astype(np.int16)
     else:
         made = _first_format(facts)

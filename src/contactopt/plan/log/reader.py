@@ -16,6 +16,7 @@ import pandas as pd
 from contactopt.errors import ConfigError, ContractError
 from contactopt.plan.log.batch_record import BatchFacts
 from contactopt.plan.log.parts import ActionParts
+from contactopt.plan.log.treatment_record import read_treatments
 from contactopt.plan.why import Why
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class DecisionLog:
         self._facts: dict[str, BatchFacts] = {}
         self._parts: dict[str, ActionParts] = {}
         self._decisions: OrderedDict[str, pd.DataFrame] = OrderedDict()
+        self._treatments: dict[str, pd.DataFrame] = {}
         self._keys: dict[str, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]] = {}
 
     # ---- batches -----------------------------------------------------------------------------
@@ -167,6 +169,25 @@ class DecisionLog:
         self._decisions.move_to_end(batch_id)
         return self._decisions[batch_id]
 
+    def treatments(self, batch_id: str) -> pd.DataFrame:
+        """Return what each group of customers could be sent; see `ContactPlan.treatments`.
+
+        Raises
+        ------
+        ConfigError
+            If the log holds no whole batch of that id.
+        ContractError
+            If the file of a batch that had a choice is missing or was changed.
+        """
+        from contactopt.plan.treatments import no_treatments
+
+        if batch_id not in self._treatments:
+            facts = self.facts(batch_id).treatments
+            self._treatments[batch_id] = (
+                no_treatments() if facts is None else read_treatments(self.folder, batch_id, facts)
+            )
+        return self._treatments[batch_id]
+
     def table(self, batch_id: str) -> Any:
         """Return the same as a pyarrow Table, with the types that were written."""
         import pyarrow.parquet as pq
@@ -208,7 +229,9 @@ class DecisionLog:
         """
         batch_id, at = self._find(decision_id)
         decision = {str(k): v for k, v in self.decisions(batch_id).iloc[at].items()}
-        return Why(decision, self._actions(batch_id, at), self.facts(batch_id))
+        actions, facts = self._actions(batch_id, at), self.facts(batch_id)
+        choice = None if facts.treatments is None else self.treatments(batch_id)
+        return Why(decision, actions, facts, choice)
 
     def actions(self, decision_id: str) -> pd.DataFrame:
         """Return the considered actions of one decision as logged, `wait` last.

@@ -24,6 +24,9 @@ from contactopt.plan.log.block import LoggedBlock, logged_blocks
 from contactopt.plan.log.checksum import CHECKSUM, checksums
 from contactopt.plan.log.probabilities import probabilities_again, tolerance_of
 from contactopt.plan.log.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
+from contactopt.plan.log.safe_record import column_of
+from contactopt.plan.log.safe_replay import candidates_again
+from contactopt.plan.log.treatment_replay import TreatmentsAgain
 from contactopt.plan.prices.capacity_rows import CapacityRows, CellMap
 from contactopt.plan.why import value_parts
 from contactopt.policy import control_group
@@ -72,7 +75,10 @@ class _Again:
         self.cell = np.zeros((n, width - 1), dtype=np.int16)
         self.usage = np.zeros((n, width - 1))
         self.drawn = np.full(n, -1, dtype=np.int64)
+        self.group = np.full(n, -1, dtype=np.int64)
         self.action_ids: tuple[str, ...] = (WAIT,)
+        self.choices = log.treatments(facts.batch_id)
+        self.treatments: TreatmentsAgain | None = None
 
     # ---- what can be seen decision by decision -----------------------------------------------
 
@@ -88,6 +94,9 @@ class _Again:
             self._values(block)
             self.cell[s] = block.numbers("cell")[:, :-1].astype(np.int16)
             self.usage[s] = block.numbers("usage")[:, :-1]
+        if self.facts.treatments is not None:
+            width = np.arange(len(own))
+            self.group[s] = block.numbers("treatment_group")[width, self.drawn[s]]
         self._consistent(block, own, reasons)
         self._probabilities(block, reasons)
         if CHECKSUM in block.table.column_names:
@@ -125,6 +134,8 @@ class _Again:
         )
         drawn = self.drawn[block.first : block.last]
         chance = block.numbers("probability")[np.arange(k), drawn]
+        if self.facts.treatments is not None:
+            chance = chance * own["treatment_propensity"].to_numpy(np.float64)
         logged = own["propensity"].to_numpy(np.float64)
         off = (chance != logged) | (drawn < 0)
         self.tally.count(
@@ -145,6 +156,8 @@ class _Again:
         found = probabilities_again(block, reasons, self.control[s], self.facts)
         if found is None:
             return
+        if self.facts.safe is not None:
+            found = self._candidates(block, reasons, found)
         self.again[s] = found
         tolerance, how = tolerance_of(self.facts)
         logged = block.numbers("probability")
@@ -153,6 +166,20 @@ class _Again:
         self.tally.grid("probability", near, *told, how=how)
         if self.facts.format > 1:
             self.exact += int((logged == found / UNIT).sum())
+
+    def _candidates(self, block: LoggedBlock, reasons: Any, learned: Ints) -> Ints:
+        """Compare every candidate's plan; return their mixture, which was drawn from."""
+        control = self.control[block.first : block.last]
+        found = candidates_again(block, reasons, control, self.facts, learned)
+        tolerance, how = tolerance_of(self.facts)
+        told = (block.decision_ids, block.action_ids)
+        for name, again in found.each.items():
+            logged = block.numbers(column_of(name))
+            near = np.abs(logged - again / UNIT) <= tolerance
+            self.tally.grid(
+                f"probability under the {name} policy", near, *told, logged, again / UNIT, how=how
+            )
+        return found.mixed
 
     def _checksums(self, block: LoggedBlock, own: pd.DataFrame) -> None:
         rows = self.rows.slice(block.first, len(own))
@@ -176,6 +203,8 @@ class _Again:
             self.tally.notes.append(
                 f"{self.exact:,} of {self.logged.size:,} probabilities equal to the integer"
             )
+        if self.treatments is not None:
+            self.treatments.compare(self.tally)
         # changed probabilities would change everybody's draw: then from those computed anew
         drawn = self._draw(self.logged if sound else self.again)
         off = drawn != self.drawn
@@ -189,6 +218,12 @@ class _Again:
         h = hashlib.sha256("\n".join(map(str, self.customers)).encode())
         h.update(self.logged.tobytes())
         h.update(self.drawn.tobytes())
+        if self.facts.treatments is not None:
+            self.treatments = TreatmentsAgain(
+                self.facts, self.choices, self.decisions, self.group, self.customers
+            )
+            h.update(self.treatments.treatment.tobytes())
+            h.update(self.treatments.units.tobytes())
         return h.hexdigest()
 
     def _draw(self, probabilities: Ints) -> Ints:

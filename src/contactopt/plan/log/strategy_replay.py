@@ -11,6 +11,7 @@ import pandas as pd
 
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.contracts.vocabulary import WAIT
+from contactopt.errors import ConfigError
 from contactopt.plan.log.block import LoggedBlock, logged_blocks
 from contactopt.plan.log.replay_report import WHOLE_BATCH, ReplayReport, ReplayTally
 
@@ -67,6 +68,11 @@ def replay_with(
     ReplayReport
     """
     facts, decisions = log.facts(batch_id), log.decisions(batch_id)
+    if facts.replans is not None:
+        raise ConfigError(
+            f"batch {batch_id!r} is a re-plan: it hangs on what stood of {facts.replans!r} then",
+            hint="`read_decisions(folder).replay(batch_id)` does it again from the log alone",
+        )
     tally = ReplayTally(batch_id, "tables and strategy")
     customers = decisions["customer_id"].to_numpy(dtype=object)
     known = np.isin(customers.astype(str), portfolio.customer_ids.astype(str))

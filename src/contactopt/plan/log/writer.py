@@ -1,8 +1,10 @@
 """Plan and log on disk: whole or not at all, and the same bytes each time.
 
-    folder/plan.parquet, plan.csv                     the plan to execute (of the newest batch)
+    folder/plan.parquet, plan.csv                     the plan to execute (of the newest batch; of a
+                                                      re-plan with what stands of the earlier one)
     folder/decisions/<batch_id>.parquet               one row per customer
     folder/decision_actions/<batch_id>-00000.parquet  one row per considered action, in blocks
+    folder/treatments/<batch_id>.parquet              messages and offers, where there was a choice
     folder/batches/<batch_id>.parquet                 one row, written last: the batch counts
 
 Considered actions lie in row groups of whole customers, small enough that one decision can be read
@@ -120,7 +122,11 @@ def _write_all(plan: ContactPlan, scratch: Path) -> list[Path]:
         at += own.num_rows
         _write_actions(block, own, width, place(f"decision_actions/{name}-{k:05d}.parquet"))
     _write_table(log, place(f"decisions/{name}.parquet"))
+    if plan.drawn_treatments is not None:
+        _write_table(_plain_table(plan.treatments()), place(f"treatments/{name}.parquet"))
     frame = plan.to_frame()
+    if plan.replanned is not None:  # what stands of the day's earlier plan is still to execute
+        frame = plan.replanned.with_new(frame)
     _to_csv(frame, place("plan.csv"))
     _write_table(_plain_table(frame), place("plan.parquet"))
     _write_table(_plain_table(plan.batches()), place(f"batches/{name}.parquet"))

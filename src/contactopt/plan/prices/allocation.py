@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from contactopt.errors import CapacityError
-from contactopt.plan.prices.budget import explore
+from contactopt.plan.prices.blocks import block_size, in_blocks
+from contactopt.plan.prices.budget import Guess, explore
 from contactopt.plan.prices.dual import Solver
 from contactopt.plan.prices.floors import SetAside, set_aside
 from contactopt.plan.prices.plain import PlainSolution, solve_plain
 from contactopt.plan.prices.problem import Problem
+from contactopt.plan.prices.warm_start import WarmStart, starting_prices
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import SOFTMAX, UNIT, final_pass
 
@@ -69,8 +73,11 @@ class Allocation:
     expected_use : float array, shape (K,)
         Units by row, from the integers.
     passes : int
+        Passes over all pairs; those over samples and over active pairs count as their part.
     notes : tuple of str
     rounding : Rounding
+    start : WarmStart or None
+        Where the search began; part of what the plan is reproduced from.
     """
 
     probabilities: npt.NDArray[np.int64]
@@ -86,6 +93,7 @@ class Allocation:
     passes: int
     notes: tuple[str, ...]
     rounding: Rounding
+    start: WarmStart | None = None
 
 
 def allocate(
@@ -95,6 +103,8 @@ def allocate(
     n_actions: int,
     *,
     n_threads: int = 1,
+    start: WarmStart | None = None,
+    as_of: pd.Timestamp | None = None,
 ) -> Allocation:
     """Solve the batch.
 
@@ -108,6 +118,9 @@ def allocate(
         m, the number of columns beside `wait`.
     n_threads : int
         Same result for every number.
+    start : WarmStart, optional
+        Of an earlier plan; with ``as_of`` of this one.
+    as_of : Timestamp, optional
 
     Raises
     ------
@@ -117,24 +130,36 @@ def allocate(
         If minimum units cannot be met together.
     """
     first = Solver(problem, n_threads=n_threads)
-    greedy = solve_plain(problem, solver=first)
+    if start is not None and as_of is not None:
+        plain_start, exploring_start = starting_prices(start, problem, as_of)
+        greedy = solve_plain(
+            problem, start=plain_start, smoothing=start.smoothing, solver=first, n_threads=n_threads
+        )
+        guess = Guess(start.tau, exploring_start) if start.tau > 0 else None
+    else:
+        greedy, guess = solve_plain(problem, solver=first, n_threads=n_threads), None
     if policy.explores:
-        found = explore(problem, policy, greedy, control, n_threads)
+        found = explore(problem, policy, greedy, control, n_threads, guess=guess)
         assert policy.exploration is not None
         method, aside, tau = policy.exploration.method, found.aside, found.tau
         prices, budget, notes = found.evaluation.prices, found.budget, found.notes
         passes, least = first.passes + found.passes, 1
     else:
-        aside = set_aside(problem, 0.0, control)
+        aside = set_aside(problem, 0.0, control, n_threads=n_threads)
         solver = Solver(aside.problem, n_threads=n_threads)
-        start = greedy.prices if control.any() else None
-        plain = solve_plain(aside.problem, start=start, solver=solver) if control.any() else greedy
+        plain = greedy
+        if control.any():
+            plain = solve_plain(
+                aside.problem, start=greedy.prices, smoothing=greedy.tau, solver=solver
+            )
         method, tau, prices, budget, least = SOFTMAX, plain.tau, plain.prices, 0.0, 0
         notes = ("no exploration: propensities are of no use for a later policy",)
         passes = first.passes + solver.passes
     solver = Solver(aside.problem)
     cell_prices = solver.cell_prices(prices)
-    whole, value, use, rounding = _integers(method, tau, aside, cell_prices, n_actions, least)
+    whole, value, use, rounding = _integers(
+        method, tau, aside, cell_prices, n_actions, least, n_threads
+    )
     _check_minimum(problem, use)
     return Allocation(
         probabilities=whole,
@@ -147,29 +172,40 @@ def allocate(
         value=value,
         loss=greedy.bound - value,
         expected_use=use,
-        passes=passes,
+        passes=math.ceil(passes - 1e-9),
         notes=notes,
         rounding=rounding,
+        start=start,
     )
 
 
-def _integers(method: int, tau: float, aside: SetAside, price: Floats, m: int, least: int):
+def _integers(
+    method: int, tau: float, aside: SetAside, price: Floats, m: int, least: int, n_threads: int
+):
     """Round to integers; where a row would be exceeded, shrink its cells in favour of waiting.
 
     The solution meets the rows to 1e-9; shrinking matters where it stopped early (few customers,
     prices between two vertices). Counting rows are checked in integer arithmetic.
     """
     p, cover = aside.problem, aside.problem.rows.table.cover
-    rows = p.rows
+    rows, n, size = p.rows, len(p.weight), block_size(m)
     shrink = np.ones(p.n_cells + 1)
     most = np.array([round(c) for c in rows.limit / rows.per_contact], dtype=object) * UNIT
+    whole, blocks = np.zeros((n, m + 1), dtype=np.int64), -(-n // size)
     for attempt in itertools.count():
-        whole = np.zeros((len(p.weight), m + 1), dtype=np.int64)
-        count, use = np.zeros(p.n_cells + 1, dtype=np.int64), np.zeros(p.n_cells + 1)
-        value = final_pass(
-            method, float(tau), p.starts, p.arm, p.value, p.usage, p.cell, p.weight, p.room,
-            price, aside.floor, aside.factor, shrink, least, whole, count, use,
-        )  # fmt: skip
+        values = np.zeros(blocks)
+        counts = np.zeros((blocks, p.n_cells + 1), dtype=np.int64)
+        uses = np.zeros((blocks, p.n_cells + 1))
+
+        def write(c: int, a: int, b: int, least=least, values=values, counts=counts, uses=uses):
+            values[c] = final_pass(
+                method, float(tau), p.starts[a : b + 1], p.arm, p.value, p.usage, p.cell,
+                p.weight[a:b], p.room[a:b], price, aside.floor, aside.factor, shrink, least,
+                whole[a:b], counts[c], uses[c],
+            )  # fmt: skip
+
+        in_blocks(n, size, write, n_threads)
+        value, use, count = values.sum(), uses.sum(axis=0), counts.sum(axis=0)
         row_use = cover @ use[:-1]
         over = row_use > rows.limit * (1 + 1e-12)
         for k in np.flatnonzero(rows.counting):

@@ -29,14 +29,18 @@ from contactopt.plan.prices.problem import Problem
 from contactopt.policy import ContactPolicy
 from contactopt.policy.kernels import LOG_BARRIER
 
-__all__ = ["Exploring", "explore"]
+__all__ = ["Exploring", "Guess", "explore"]
 
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 #: least tau, as a share of tau_learn: next to no cost, and still a propensity for every arm
 LEAST = 1e-6
-#: where the search aims, and what it accepts, as shares of the budget
-_AIM, _ENOUGH = 0.98, 0.95
+#: where the search aims, and how far off it accepts, as shares of the budget: narrow, so that other
+#: starts (yesterday's prices, a sample) end at the same plan
+_AIM, _OFF = 0.98, 0.005
+#: customers on whom larger batches look for tau first
+_SAMPLE = 24_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Exploring:
     tau: float
     evaluation: Evaluation
     budget: float
-    passes: int
+    passes: float
     notes: tuple[str, ...]
 
 
@@ -61,17 +65,43 @@ class _Search:
         self.solver = Solver(aside.problem, n_threads=n_threads)
         self.bound = bound
 
-    def at(self, tau: float, start: np.ndarray, tolerance: float = 1e-6) -> Evaluation:
+    def at(self, tau: float, start: Floats | Evaluation, tolerance: float = 2e-5) -> Evaluation:
         return self.solver.solve(self.method, tau, start, tolerance=tolerance, max_passes=40)
 
     def loss(self, here: Evaluation) -> float:
         return self.bound - self.aside.value - here.value
 
 
+@dataclass(frozen=True)
+class Guess:
+    """Where to look first: tau and prices of yesterday or of a sample, and the loss at tau 0."""
+
+    tau: float
+    prices: Floats
+    #: what floor and control cost alone, as a share of the budget
+    least_share: float = 0.0
+
+
 def explore(
-    problem: Problem, policy: ContactPolicy, greedy: PlainSolution, control: Mask, n_threads: int
+    problem: Problem,
+    policy: ContactPolicy,
+    greedy: PlainSolution,
+    control: Mask,
+    n_threads: int,
+    *,
+    guess: Guess | None = None,
 ) -> Exploring:
     """Find tau and prices of the exploring plan.
+
+    Parameters
+    ----------
+    problem : Problem
+    policy : ContactPolicy
+    greedy : PlainSolution
+    control : bool array, shape (n,)
+    n_threads : int
+    guess : Guess, optional
+        Of a similar batch. Large batches without one look at a sample first.
 
     Raises
     ------
@@ -79,30 +109,92 @@ def explore(
         If floor and control group contradict the budget; names the smallest share that works.
     """
     budget = max(policy.exploration_share * max(greedy.value, 0.0), policy.exploration_money)
-    search = _Search(set_aside(problem, policy.floor, control), policy, greedy.bound, n_threads)
-    here = search.at(policy.tau_learn, greedy.prices)
-    passes, notes = 0, ()
-    tau = policy.tau_learn
-    if search.loss(here) > budget:
-        least, spent = _least_loss(search, greedy)
-        passes += spent
-        if least > _AIM * budget:
-            _refuse_contradiction(problem, policy, greedy, least, budget)
-            search, least, notes, spent = _lower_floor(
-                problem, policy, greedy, control, budget, least, n_threads
-            )
-            passes += spent
-            here = search.at(tau, here.prices)
+    aside = set_aside(problem, policy.floor, control, n_threads=n_threads)
+    search = _Search(aside, policy, greedy.bound, n_threads)
+    passes, notes = 0.0, ()
+    if guess is None:
+        guess, passes = _look_at_sample(problem, policy, greedy, control, n_threads)
+    found = None if guess is None else _from_guess(search, policy, guess, budget)
+    if found is None:
+        start = greedy.prices if guess is None else guess.prices
+        tau, here = policy.tau_learn, search.at(policy.tau_learn, start)
         if search.loss(here) > budget:
-            tau, here = _search_tau(search, policy, here, least, budget)
-    here = search.at(tau, here.prices, tolerance=1e-9)
+            least, spent = _least_loss(search, greedy)
+            passes += spent
+            if least > _AIM * budget:
+                _refuse_contradiction(problem, policy, greedy, least, budget)
+                passes += search.solver.passes
+                search, least, notes, spent = _lower_floor(
+                    problem, policy, greedy, control, budget, least, n_threads
+                )
+                passes += spent
+                here = search.at(tau, here.prices)
+            if search.loss(here) > budget:
+                tau, here = _search_tau(search, policy, here, least, budget)
+        found = tau, here
+    tau, here = found
+    here = search.at(tau, here, tolerance=1e-9)
     return Exploring(search.aside, tau, here, budget, passes + search.solver.passes, notes)
 
 
-def _least_loss(search: _Search, greedy: PlainSolution) -> tuple[float, int]:
+def _look_at_sample(
+    problem: Problem, policy: ContactPolicy, greedy: PlainSolution, control: Mask, n_threads: int
+) -> tuple[Guess | None, float]:
+    """Find tau and prices on a sample of a large batch; None where that tells nothing."""
+    n = len(problem.weight)
+    every = n // _SAMPLE
+    if every < 3:
+        return None, 0.0
+    part, share = problem.sample(every), len(range(0, n, every)) / n
+    solver = Solver(part, n_threads=n_threads)
+    plain = solve_plain(part, start=greedy.prices, smoothing=greedy.tau, solver=solver)
+    money = policy.exploration_money * share
+    budget = max(policy.exploration_share * max(plain.value, 0.0), money)
+    aside = set_aside(part, policy.floor, control[::every], n_threads=n_threads)
+    search = _Search(aside, policy, plain.bound, n_threads)
+    tau, here = policy.tau_learn, search.at(policy.tau_learn, plain.prices)
+    least, spent = 0.0, 0.0
+    if search.loss(here) > budget:
+        least, spent = _least_loss(search, plain)
+        if least <= 0.8 * budget:
+            tau, here = _search_tau(search, policy, here, least, budget)
+    passes = share * (solver.passes + search.solver.passes + spent)
+    if least > 0.8 * budget:
+        return None, passes
+    return Guess(tau, here.prices, least / max(budget, 1e-300)), passes
+
+
+def _from_guess(
+    search: _Search, policy: ContactPolicy, guess: Guess, budget: float
+) -> tuple[float, Evaluation] | None:
+    """Start at a guess and correct tau by its own loss; None where few steps do not suffice."""
+    tau, prices, least = min(guess.tau, policy.tau_learn), guess.prices, guess.least_share * budget
+    before = None
+    for _ in range(5):
+        here = search.at(tau, prices)
+        loss, prices = search.loss(here), here.prices
+        if (loss <= budget and tau >= policy.tau_learn) or abs(
+            loss - _AIM * budget
+        ) <= _OFF * budget:
+            return tau, here
+        if loss <= least or least >= _AIM * budget:
+            return None
+        # the loss beside floor and control grows about as fast as tau
+        slope = 1.0
+        if before is not None and before[0] != tau and before[1] > least:
+            slope = np.log((loss - least) / (before[1] - least)) / np.log(tau / before[0])
+        factor = ((_AIM * budget - least) / (loss - least)) ** (1.0 / np.clip(slope, 0.3, 3.0))
+        before = tau, loss
+        tau = min(tau * float(np.clip(factor, 0.1, 10.0)), policy.tau_learn)
+    return None
+
+
+def _least_loss(search: _Search, greedy: PlainSolution) -> tuple[float, float]:
     """Return the loss at tau -> 0: what floor and control cost alone."""
     solver = Solver(search.aside.problem, n_threads=search.solver.n_threads)
-    plain = solve_plain(search.aside.problem, start=greedy.prices, solver=solver)
+    plain = solve_plain(
+        search.aside.problem, start=greedy.prices, smoothing=greedy.tau, solver=solver
+    )
     return search.bound - search.aside.value - plain.value, solver.passes
 
 
@@ -123,12 +215,16 @@ def _refuse_contradiction(problem, policy, greedy, least: float, budget: float) 
 
 def _lower_floor(problem, policy, greedy, control, budget, least, n_threads):
     """Lower the floor to half of what the budget leaves beside the control group."""
-    bare = _Search(set_aside(problem, 0.0, control), policy, greedy.bound, n_threads)
+    bare = _Search(
+        set_aside(problem, 0.0, control, n_threads=n_threads), policy, greedy.bound, n_threads
+    )
     group, passes = _least_loss(bare, greedy)
     left = max(budget - group, 0.0)
     floor = policy.floor * min(1.0, 0.5 * left / max(least - group, 1e-300))
     if left > 0 and floor > 0:
-        lower = _Search(set_aside(problem, floor, control), policy, greedy.bound, n_threads)
+        lower = _Search(
+            set_aside(problem, floor, control, n_threads=n_threads), policy, greedy.bound, n_threads
+        )
         least, spent = _least_loss(lower, greedy)
         passes += spent
         if least <= _AIM * budget:
@@ -165,7 +261,7 @@ def _search_tau(
         loss = search.loss(here)
         if loss <= budget:
             best_tau, best, low, low_excess = tau, here, tau, max(loss - least, 1e-12 * budget)
-            if loss >= _ENOUGH * budget or high / low < 1.001:
+            if loss >= (_AIM - _OFF) * budget or high / low < 1.001:
                 break
         else:
             high, high_excess = tau, loss - least

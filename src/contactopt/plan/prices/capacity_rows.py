@@ -19,6 +19,8 @@ import pandas as pd
 
 from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
 from contactopt.errors import ConfigError
+from contactopt.plan.prices.blocks import block_size, in_blocks
+from contactopt.plan.prices.pair_kernels import cell_pass, span_pass
 
 __all__ = ["CLOSED", "CapacityRows", "CellMap", "check_nested", "map_cells"]
 
@@ -80,7 +82,9 @@ def check_nested(cover: npt.NDArray[np.bool_], label: tuple[str, ...]) -> None:
                 )
 
 
-def map_cells(batch: ScoredBatch, table: pd.DataFrame, pools: Mapping[str, Any]) -> CellMap:
+def map_cells(
+    batch: ScoredBatch, table: pd.DataFrame, pools: Mapping[str, Any], *, n_threads: int = 1
+) -> CellMap:
     """Find the rows in force and the cell of every pair.
 
     Parameters
@@ -90,6 +94,7 @@ def map_cells(batch: ScoredBatch, table: pd.DataFrame, pools: Mapping[str, Any])
         As `capacity_table` returns it.
     pools : mapping of str to PoolConfig
         Time zone and unit of the strategy's pools; a channel is a pool of contacts in UTC.
+    n_threads : int
 
     Returns
     -------
@@ -99,16 +104,22 @@ def map_cells(batch: ScoredBatch, table: pd.DataFrame, pools: Mapping[str, Any])
     n, m = batch.allowed.shape
     if table.empty or n == 0 or m == 0:
         return CellMap(_no_rows(), np.zeros((n, m), dtype=np.int16))
-    base, n_bins = _bins(batch)
+    size = block_size(m)
+
+    def starts(a: int, b: int) -> npt.NDArray[np.int64]:
+        return np.ascontiguousarray(batch.slot_start[a:b], dtype=np.int64)
+
+    base, n_bins = _bins(batch, starts, size, n_threads)
     instants = pd.to_datetime((base + np.arange(n_bins)) * _QUARTER, unit="us", utc=True)
     sets, keys = _cover_sets(batch, table, pools, instants)
     rows, lookup = _rows_and_lookup(sets, keys, table, pools, n_bins, len(batch.pools))
     cell = np.empty((n, m), dtype=np.int16)
-    step = max(1, 2_000_000 // max(m, 1))
-    for a in range(0, n, step):  # blocks keep the temporaries small
-        start = batch.slot_start[a : a + step]
-        at = np.where(start == NO_INSTANT, n_bins, start // _QUARTER - base)
-        cell[a : a + step] = lookup[batch.pool[a : a + step].astype(np.int64), at]
+
+    def look_up(_: int, a: int, b: int) -> None:
+        pool = np.ascontiguousarray(batch.pool[a:b], dtype=np.int64)
+        cell_pass(pool, starts(a, b), NO_INSTANT, base, _QUARTER, lookup, cell[a:b])
+
+    in_blocks(n, size, look_up, n_threads)
     return CellMap(rows, cell)
 
 
@@ -117,11 +128,13 @@ def _no_rows() -> CapacityRows:
     return CapacityRows((), (), (), none, none, np.zeros((0, 0), dtype=bool))
 
 
-def _bins(batch: ScoredBatch) -> tuple[int, int]:
+def _bins(batch: ScoredBatch, starts, size: int, n_threads: int) -> tuple[int, int]:
     """Return the first quarter of an hour of the batch and how many there are."""
-    known = batch.slot_start != NO_INSTANT
-    low = batch.slot_start.min(initial=np.iinfo(np.int64).max, where=known)
-    high = batch.slot_start.max(initial=np.iinfo(np.int64).min, where=known)
+    n = len(batch.customer_ids)
+    span = np.empty((-(-n // size), 2), dtype=np.int64)
+    span[:] = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    in_blocks(n, size, lambda c, a, b: span_pass(starts(a, b), NO_INSTANT, span[c]), n_threads)
+    low, high = span[:, 0].min(), span[:, 1].max()
     if high < low:  # no action has an hour
         return int(batch.as_of.value // 1000 // _QUARTER), 1
     if (high - low) // _QUARTER > 4 * 24 * 366:

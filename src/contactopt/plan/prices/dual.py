@@ -11,21 +11,26 @@ lambda' C is an upper bound on every feasible plan, which certifies each solutio
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.plan.prices.active import ActivePairs, active_pairs
+from contactopt.plan.prices.blocks import in_blocks
 from contactopt.plan.prices.problem import Problem
-from contactopt.policy.kernels import dual_pass
+from contactopt.policy.kernels import SOFTMAX, dual_pass
 
 __all__ = ["Evaluation", "Solver"]
 
 Floats = npt.NDArray[np.float64]
 
-#: customers per chunk; fixed, so that sums do not depend on the number of threads
-CHUNK = 4096
+#: customers per chunk at the least, and most chunks: partial sums, and with them results, depend on
+#: the number of customers, not on that of threads
+CHUNK, _CHUNKS = 4096, 32
+#: how far cell prices may move before idle pairs are looked for anew: as a share of the price, and
+#: of what a pair is worth on average
+_REACH, _LEAST_REACH = 0.15, 0.02
 
 
 @dataclass(frozen=True)
@@ -52,17 +57,23 @@ class Solver:
     problem : Problem
     n_threads : int
         Results are the same for every number.
+    narrow : bool
+        Worth it where prices are nearly known.
 
     Notes
     -----
-    Prices are a vector of length K + L: the K rows, then the L rows with a minimum.
+    Prices are a vector of length K + L: the K rows, then the L rows with a minimum. With
+    ``narrow`` passes of the entropy leave idle pairs out, which changes no result.
     """
 
-    def __init__(self, problem: Problem, *, n_threads: int = 1) -> None:
+    def __init__(self, problem: Problem, *, n_threads: int = 1, narrow: bool = False) -> None:
         self.problem = problem
         self.n_threads = max(1, n_threads)
-        #: passes over all customers so far
-        self.passes = 0
+        self.narrow = narrow
+        #: passes over all pairs so far; one over a part counts as that part
+        self.passes = 0.0
+        self._evaluations = 0
+        self._active: ActivePairs | None = None
         rows = problem.rows
         self._lower = np.flatnonzero(rows.low > 0)
         cover = rows.table.cover.astype(float)
@@ -71,6 +82,12 @@ class Solver:
         below = np.maximum(rows.low - problem.floor_use, 0.0)[self._lower]
         self._limit = np.concatenate([above, -below])
         self._scale = np.concatenate([rows.target, rows.target[self._lower]]) + 1e-9
+        worth = float(np.abs(problem.value).mean()) if len(problem.value) else 1.0
+        unit = np.where(np.isfinite(problem.most_usage), problem.most_usage, 0.0)
+        self._reach = _LEAST_REACH * worth / np.maximum(unit, 1e-9)
+        #: a price per row at which its units are worth what a pair is worth on average
+        per_row = np.abs(self._cover) @ unit[:-1] / np.maximum(np.abs(self._cover).sum(axis=1), 1)
+        self._radius = worth / np.maximum(per_row, 1e-9) + 1e-9
 
     @property
     def n_prices(self) -> int:
@@ -91,7 +108,7 @@ class Solver:
 
     def evaluate(self, method: int, tau: float, prices: Floats) -> Evaluation:
         """Run one pass over the customers."""
-        self.passes += 1
+        self._evaluations += 1
         sums, use, curvature = self._sums(method, tau, self.cell_prices(prices))
         cover, limit = self._cover, self._limit
         gradient = limit - cover @ use
@@ -107,73 +124,83 @@ class Solver:
         )
 
     def _sums(self, method: int, tau: float, price: Floats) -> tuple[Floats, Floats, Floats]:
-        p = self.problem
-        chunks = -(-len(p.weight) // CHUNK)
+        p = self._pairs(method, tau, price)
+        n = len(p.weight)
+        size = max(CHUNK, -(-n // _CHUNKS))
+        chunks = -(-n // size)
         sums = np.zeros((chunks, 3))
         use = np.zeros((chunks, len(price)))
         curvature = np.zeros((chunks, len(price), len(price)))
 
-        def run(first: int, last: int) -> None:
+        def run(c: int, first: int, last: int) -> None:
             dual_pass(
                 method, float(tau), p.starts, p.value, p.usage, p.cell, p.weight, p.room, price,
-                CHUNK, first, last, sums, use, curvature,
+                size, c, c + 1, sums, use, curvature,
             )  # fmt: skip
 
-        threads = min(self.n_threads, chunks)
-        if threads <= 1:
-            run(0, chunks)
-        else:
-            edges = np.linspace(0, chunks, threads + 1).astype(int)
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(run, edges[:-1], edges[1:]))
+        in_blocks(n, size, run, self.n_threads)
         # the partial sums are added in the order of the chunks, whoever made them
         return sums.sum(axis=0), use.sum(axis=0)[:-1], curvature.sum(axis=0)[:-1, :-1]
+
+    def _pairs(self, method: int, tau: float, price: Floats) -> Problem | ActivePairs:
+        """Return the pairs to go through at these cell prices, and count the passes."""
+        whole = max(len(self.problem.value), 1)
+        if not (self.narrow and method == SOFTMAX and tau > 0):
+            self.passes += 1.0
+            return self.problem
+        if self._active is None or not self._active.holds(tau, price):
+            reach = np.maximum(_REACH * np.abs(price), self._reach)
+            self._active = active_pairs(self.problem, tau, price, reach, self.n_threads)
+            self.passes += 1.0
+        self.passes += len(self._active.value) / whole
+        return self._active
 
     # ---- projected Newton ------------------------------------------------------------------
 
     def solve(
-        self, method: int, tau: float, start: Floats, *, tolerance: float, max_passes: int = 60
+        self,
+        method: int,
+        tau: float,
+        start: Floats | Evaluation,
+        *,
+        tolerance: float,
+        max_passes: int = 60,
     ) -> Evaluation:
         """Minimise the dual at one tau from given prices (active set at 0, Armijo).
+
+        ``start`` may be an evaluation at that tau, from which it goes on.
 
         The Hessian is damped by the gradient over a price radius, which vanishes at the solution
         (fast convergence stays) and keeps steps short where nobody is at the margin.
         """
-        here = self.evaluate(method, tau, start)
-        radius = self._radius()
-        last = self.passes + max_passes
-        while here.residual > tolerance and self.passes < last:
+        here = start if isinstance(start, Evaluation) else self.evaluate(method, tau, start)
+        radius = self._radius
+        last = self._evaluations + max_passes
+        while here.residual > tolerance and self._evaluations < last:
             free = (here.prices > 0) | (here.gradient < 0)
             step = self._step(here, free, radius)
             there, length = self._armijo(method, tau, here, step, last)
             if there is None:
                 break
-            radius *= 4.0 if length == 1.0 else 0.5
+            radius = radius * (2.0 if length == 1.0 else 0.5)
             here = there
         return here
 
-    def _radius(self) -> float:
-        """Return a first price scale: mean absolute value of a pair per mean unit."""
-        value, usage = self.problem.value, self.problem.usage
-        if value.size == 0:
-            return 1.0
-        return float(np.abs(value).mean() / max(usage.mean(), 1e-9)) + 1e-9
-
-    def _step(self, here: Evaluation, free: npt.NDArray[np.bool_], radius: float) -> Floats:
+    def _step(self, here: Evaluation, free: npt.NDArray[np.bool_], radius: Floats) -> Floats:
         step = np.zeros_like(here.prices)
         if not free.any():
             return step
         hessian = here.hessian[np.ix_(free, free)]
         gradient = here.gradient[free]
-        ridge = 1e-11 * np.diag(hessian) + np.abs(gradient) / radius
-        ridge += 1e-14 * (1.0 + self._scale[free]) / radius
+        ridge = 1e-11 * np.diag(hessian) + np.abs(gradient) / radius[free]
+        ridge += 1e-14 * (1.0 + self._scale[free]) / radius[free]
         step[free] = np.linalg.solve(hessian + np.diag(ridge), -gradient)
         return step
 
     def _armijo(self, method: int, tau: float, here: Evaluation, step: Floats, last: int):
         length = 1.0
         noise = 1e-12 * (abs(here.dual) + 1.0)
-        while self.passes < last:
+        while self._evaluations < last:
             prices = np.maximum(here.prices + length * step, 0.0)
             moved = prices - here.prices
             if not moved.any():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.plan.prices.blocks import block_size, in_blocks
 from contactopt.plan.prices.problem import Problem
 from contactopt.policy.kernels import floor_pass
 
@@ -37,7 +38,9 @@ class SetAside:
     value: float
 
 
-def set_aside(problem: Problem, floor: float, control: npt.NDArray[np.bool_]) -> SetAside:
+def set_aside(
+    problem: Problem, floor: float, control: npt.NDArray[np.bool_], *, n_threads: int = 1
+) -> SetAside:
     """Take floors and control group out of a problem.
 
     Parameters
@@ -48,6 +51,7 @@ def set_aside(problem: Problem, floor: float, control: npt.NDArray[np.bool_]) ->
         Probability of every eligible arm and of waiting.
     control : bool array, shape (n,)
         Customers who only wait.
+    n_threads : int
 
     Returns
     -------
@@ -55,14 +59,22 @@ def set_aside(problem: Problem, floor: float, control: npt.NDArray[np.bool_]) ->
     """
     cover = problem.rows.table.cover
     is_open = ~control
+    n = len(control)
+    size = block_size(len(problem.value) // max(n, 1))
+    blocks = -(-n // size)
 
     def fill(factor: npt.NDArray[np.float64]):
-        room, use = np.empty(len(control)), np.zeros(problem.n_cells + 1)
-        value = floor_pass(
-            problem.starts, problem.value, problem.usage, problem.cell, floor, factor, is_open,
-            room, use,
-        )  # fmt: skip
-        return room, cover @ use[:-1], value
+        room, use = np.empty(n), np.zeros((blocks, problem.n_cells + 1))
+        value = np.zeros(blocks)
+
+        def take(c: int, a: int, b: int) -> None:
+            value[c] = floor_pass(
+                problem.starts[a : b + 1], problem.value, problem.usage, problem.cell, floor,
+                factor, is_open[a:b], room[a:b], use[c],
+            )  # fmt: skip
+
+        in_blocks(n, size, take, n_threads)
+        return room, cover @ use.sum(axis=0)[:-1], value.sum()
 
     factor = np.ones(problem.n_cells + 1)
     room, use, value = fill(factor)

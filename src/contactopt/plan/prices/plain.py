@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 #: smoothing at the end, as a share of each customer's weight
 _TAUS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
-#: problems above this size find their first prices on a sample
-_SAMPLE = 40_000
+#: samples on which larger problems find their first prices, one after the other
+_SAMPLES = (4_000, 24_000)
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def solve_plain(
     *,
     n_threads: int = 1,
     start: Floats | None = None,
+    smoothing: float = 1e-3,
     target_gap: float = 2e-5,
     solver: Solver | None = None,
 ) -> PlainSolution:
@@ -56,7 +57,9 @@ def solve_plain(
     problem : Problem
     n_threads : int
     start : float array, optional
-        Prices of a similar problem; the smoothing then starts low.
+        Prices of a similar problem; where they lead nowhere, the search begins anew without.
+    smoothing : float
+        At which to begin with such prices: ``tau`` of the similar problem's solution.
     target_gap : float
         Smoothing stops to fall once the certified gap is below.
     solver : Solver, optional
@@ -68,24 +71,32 @@ def solve_plain(
         ``bound`` holds for every feasible plan; ``value`` is that of the smoothed plan.
     """
     solver = solver or Solver(problem, n_threads=n_threads)
-    taus = _TAUS
-    if start is None:
-        start = np.zeros(solver.n_prices)
-        every = len(problem.weight) // _SAMPLE
-        if every >= 2 and solver.n_prices:
-            start = _walk(Solver(problem.sample(every)), start, _TAUS, target_gap)[0].prices
-            taus = _TAUS[3:]
-    else:
-        taus = _TAUS[3:]
-    best, tau = _walk(solver, start, taus, target_gap)
+    n = len(problem.weight)
+    if start is not None:
+        solver.narrow = True
+        at = int(np.argmin(np.abs(np.log(np.array(_TAUS) / max(smoothing, _TAUS[-1])))))
+        best, tau = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
+        if best.residual <= 1e-3:
+            return PlainSolution(best.prices, best.value, best.bound, tau, best.residual)
+        solver.narrow = False
+    n, at, start = len(problem.weight), 0, np.zeros(solver.n_prices)
+    for size in _SAMPLES if solver.n_prices else ():
+        if n < 3 * size:
+            break
+        part = Solver(problem.sample(n // size), n_threads=n_threads, narrow=at > 0)
+        found, tau = _walk(part, start, _TAUS[at:], target_gap, 1e-4)
+        start, at = found.prices, _TAUS.index(tau)
+        solver.passes += part.passes * len(part.problem.weight) / n
+    solver.narrow = solver.narrow or at > 0
+    best, tau = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
     return PlainSolution(best.prices, best.value, best.bound, tau, best.residual)
 
 
 def _walk(
-    solver: Solver, prices: Floats, taus: tuple[float, ...], target_gap: float
+    solver: Solver, start: Floats, taus: tuple[float, ...], target_gap: float, tolerance: float
 ) -> tuple[Evaluation, float]:
     """Lower tau step by step, each solved from the prices of the step before."""
-    here, used = None, taus[0]
+    here, used, prices = None, taus[0], start
     for tau in taus:
         here = solver.solve(SOFTMAX, tau, prices, tolerance=1e-3, max_passes=25)
         prices, used = here.prices, tau
@@ -93,6 +104,6 @@ def _walk(
         if here.residual < 1e-3 and gap <= 0.5 * target_gap * abs(here.bound):
             break
     assert here is not None
-    if here.residual > 1e-6:
-        here = solver.solve(SOFTMAX, used, prices, tolerance=1e-6, max_passes=15)
+    if here.residual > tolerance:
+        here = solver.solve(SOFTMAX, used, here, tolerance=tolerance, max_passes=15)
     return here, used

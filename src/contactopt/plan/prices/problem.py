@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import CapacityError, ContractError, sample_ids
+from contactopt.plan.prices.blocks import block_size, in_blocks
 from contactopt.plan.prices.capacity_rows import CLOSED, CapacityRows, CellMap
+from contactopt.plan.prices.pair_kernels import LARGEST, count_pass, gather_pass
 from contactopt.policy.kernels import UNIT
 from contactopt.policy.weights import exploration_weights
 
@@ -65,6 +68,8 @@ class Problem:
     rows: Rows
     #: use of the floors by row, set aside first
     floor_use: Floats
+    #: largest usage of an eligible pair by cell, shape (n_cells + 1,); minus infinity without pairs
+    most_usage: Floats
 
     @property
     def n_cells(self) -> int:
@@ -100,8 +105,8 @@ def eligible_pairs(batch: ScoredBatch, cells: CellMap) -> npt.NDArray[np.bool_]:
     return batch.allowed & (cells.cell != CLOSED)
 
 
-def build_problem(batch: ScoredBatch, cells: CellMap, mask: npt.NDArray[np.bool_]) -> Problem:
-    """Gather the eligible pairs and decide how each row is kept.
+def build_problem(batch: ScoredBatch, cells: CellMap, *, n_threads: int = 1) -> Problem:
+    """Gather the eligible pairs, block after block, and decide how each row is kept.
 
     Raises
     ------
@@ -111,30 +116,58 @@ def build_problem(batch: ScoredBatch, cells: CellMap, mask: npt.NDArray[np.bool_
     CapacityError
         If a minimum lies above what the eligible customers can take.
     """
-    n, m = mask.shape
+    n, m = batch.allowed.shape
+    n_cells = cells.rows.cover.shape[1]
+    size = block_size(m)
     starts = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(mask.sum(axis=1), out=starts[1:])
-    value = np.ascontiguousarray(batch.value[mask], dtype=float)
-    spread = batch.spread[mask].astype(float, copy=False)
-    usage = np.ascontiguousarray(batch.usage[mask], dtype=float)
-    _check_numbers(batch, mask, value, spread, usage)
-    cell = np.ascontiguousarray(cells.cell[mask])
+
+    def count(_: int, a: int, b: int) -> None:
+        count_pass(np.ascontiguousarray(batch.allowed[a:b]), cells.cell[a:b], starts[a + 1 : b + 1])
+
+    in_blocks(n, size, count, n_threads)
+    np.cumsum(starts, out=starts)
+    pairs, blocks = int(starts[-1]), -(-n // size)
+    arm, cell = np.empty(pairs, dtype=np.int16), np.empty(pairs, dtype=np.int16)
+    value, usage, weight = np.empty(pairs), np.empty(pairs), np.empty(n)
+    smallest = np.full((blocks, n_cells + 1), np.inf)
+    largest = -smallest  # of a cell without a pair
+    bad = np.zeros(blocks, dtype=np.int64)
+
+    def gather(block: int, a: int, b: int) -> None:
+        given = [
+            np.ascontiguousarray(x[a:b], dtype=np.float64)
+            for x in (batch.value, batch.spread, batch.usage)
+        ]
+        spread = np.empty(starts[b] - starts[a])
+        bad[block] = gather_pass(
+            np.ascontiguousarray(batch.allowed[a:b]), cells.cell[a:b], *given, starts[a],
+            arm, value, usage, cell, spread, smallest[block], largest[block],
+        )  # fmt: skip
+        own = slice(starts[a], starts[b])
+        weight[a:b] = exploration_weights(value[own], spread, starts[a : b + 1])
+
+    in_blocks(n, size, gather, n_threads)
+    if bad.any():
+        _refuse_numbers(batch, eligible_pairs(batch, cells))
+    low_u, high_u = smallest.min(axis=0, initial=np.inf), largest.max(axis=0, initial=-np.inf)
     return Problem(
         starts=starts,
-        arm=np.broadcast_to(np.arange(m, dtype=np.int16), (n, m))[mask],
+        arm=arm,
         value=value,
         usage=usage,
         cell=cell,
-        weight=exploration_weights(value, spread, starts),
+        weight=weight,
         room=np.ones(n),
-        rows=_limits(cells.rows, cell, usage, n, m),
+        rows=_limits(cells.rows, low_u[:-1], high_u[:-1], n, m),
         floor_use=np.zeros(len(cells.rows)),
+        most_usage=high_u,
     )
 
 
-def _check_numbers(batch, mask, value, spread, usage) -> None:
-    for name, given, least in (("value", value, None), ("spread", spread, 0), ("usage", usage, 0)):
-        bad = ~np.isfinite(given)
+def _refuse_numbers(batch: ScoredBatch, mask: npt.NDArray[np.bool_]) -> NoReturn:
+    for name, least in (("value", None), ("spread", 0), ("usage", 0)):
+        given = getattr(batch, name)[mask]
+        bad = ~(np.abs(given) < LARGEST)
         if least is not None:
             bad |= given < least
         if bad.any():
@@ -144,17 +177,13 @@ def _check_numbers(batch, mask, value, spread, usage) -> None:
                 f"infinite or negative: {sample_ids(who)}",
                 hint=f"give every allowed action a finite `{name}`, or do not allow it",
             )
+    raise AssertionError("a pair was refused without a fault")
 
 
-def _limits(table: CapacityRows, cell, usage, n: int, m: int) -> Rows:
+def _limits(table: CapacityRows, smallest: Floats, largest: Floats, n: int, m: int) -> Rows:
     """Round counting rows down to whole contacts, hold a margin back on the others."""
-    n_cells = table.cover.shape[1]
-    smallest, largest = np.full(n_cells + 1, np.inf), np.zeros(n_cells + 1)
-    if len(table):
-        np.minimum.at(smallest, cell, usage)
-        np.maximum.at(largest, cell, usage)
-    low_u = np.array([smallest[:-1][c].min(initial=np.inf) for c in table.cover])
-    high_u = np.array([largest[:-1][c].max(initial=0.0) for c in table.cover])
+    low_u = np.array([smallest[c].min(initial=np.inf) for c in table.cover])
+    high_u = np.array([largest[c].max(initial=0.0) for c in table.cover])
     empty = high_u == 0  # nobody takes anything of it: there is nothing to keep
     counting = (low_u == high_u) | empty
     per_contact = np.where(counting & ~empty, high_u, 1.0)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from contactopt.plan.prices.dual import Solver
 from contactopt.plan.prices.plain import solve_plain
-from contactopt.plan.prices.problem import Problem, build_problem, eligible_pairs
+from contactopt.plan.prices.problem import Problem, build_problem
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
@@ -32,7 +32,7 @@ def shadow_prices(plan: ContactPlan) -> pd.DataFrame:
         One line per row: row, pool, unit, units, price (money per unit), price_at_90, price_at_110
         (equal to price where the row does not bind). Empty without capacity rows.
     """
-    problem = build_problem(plan.batch, plan.cells, eligible_pairs(plan.batch, plan.cells))
+    problem = build_problem(plan.batch, plan.cells)
     start = plan.allocation.greedy.prices
     solver = Solver(problem)
     price = solver.row_prices(start)

@@ -1,0 +1,283 @@
+"""The log since the models' fit, replayed: labels by now, delays, and the residual layer.
+
+Every update starts from nothing and reads the decisions since the fit again, with what is known of
+their windows now. Nothing is counted twice, a late payment or reversal finds its decision however
+late it comes, and many small updates equal one big one bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.config import StrategyConfig
+from contactopt.contracts.vocabulary import WAIT
+from contactopt.journal import JournalView
+from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
+from contactopt.journal.local_time import DAY_US
+from contactopt.learning.logged_rows import LoggedRows, logged_rows
+from contactopt.learning.residual_rows import residual_statistics
+from contactopt.learning.treatments import learn_treatments
+from contactopt.models.delay import DelayModel
+from contactopt.models.fitting import FittedModels
+from contactopt.models.treatment import TreatmentModel
+from contactopt.plan.log.block import logged_blocks
+from contactopt.plan.log.reader import DecisionLog
+from contactopt.policy.residual import ArmNest, DayStatistics, ResidualLayer
+from contactopt.policy.value import discount_factor
+from contactopt.segments import stage_of
+
+__all__ = ["Learned", "learn_from_log"]
+
+Floats = npt.NDArray[np.float64]
+
+#: largest inverse propensity over a channel's mean in the delay curves
+_LARGEST_WEIGHT = 10.0
+_LABEL_COLUMNS = ["decision_id", "customer_id", "decided_at", "channel", "slot_start", "propensity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What the decisions since the fit taught.
+
+    Parameters
+    ----------
+    residual : ResidualLayer
+    delay : DelayModel
+    record : dict
+        Counts: batches, decisions, what became of them, those of customers who are not known, and
+        touches that bear the id of a decision in no log.
+    treatment : TreatmentModel or None
+        What messages and offers add; None where no batch had a choice.
+    """
+
+    residual: ResidualLayer
+    delay: DelayModel
+    record: dict[str, Any] = field(default_factory=dict)
+    treatment: TreatmentModel | None = None
+
+
+def learn_from_log(
+    log: DecisionLog | None,
+    view: JournalView,
+    *,
+    models: FittedModels,
+    config: StrategyConfig,
+    since: pd.Timestamp,
+    on_batch: Callable[[str], None] = lambda _: None,
+) -> Learned:
+    """Replay the batches drawn after an instant with the labels that are known now.
+
+    Parameters
+    ----------
+    log : DecisionLog or None
+        None: there is none yet, and nothing is corrected.
+    view : JournalView
+        What is known now, in the strategy's terms. Batches drawn later than that are left out.
+    models : FittedModels
+        Fitted at ``since``; their own uncertainty is the prior of the corrections.
+    config : StrategyConfig
+    since : Timestamp
+        The models' fit: only later decisions count, because the models know the others.
+    on_batch : callable
+        Told each batch's id.
+
+    Raises
+    ------
+    ContractError
+        If the log is damaged, or a decision id stands in two batches.
+    """
+    batches, left_out = _batches(log, since, view.as_of)
+    labels = _labels(log, batches, view, config)
+    unit, stage = _scored(log, batches, config) if log is not None else (np.empty(0), np.empty(0))
+    rows = labels.assign(unit=unit, stage=stage)
+    delay = DelayModel(horizon_days=round(config.objective.horizon_days))
+    delay.fit(_delay_rows(rows, view, config))
+    done = delay.complete(rows.assign(amount=rows["amount_discounted"]))
+    rows = rows.assign(expected=done["expected"], seen=done["seen"])
+    layer = ResidualLayer(forgetting=config.models.forgetting_per_day)
+    nest, days = _statistics(log, batches, rows, models, config, on_batch)
+    layer.fit(nest, days, today=view.as_of_us // DAY_US)
+    treatment = learn_treatments(
+        log, view, config, expected=_by_batch(log, batches, rows), discount=_discount(config)
+    )
+    record = _record(rows, batches, left_out, view, delay, layer)
+    if treatment is not None:
+        record["treatments"] = {"rows": treatment.rows_, "prior_sd": treatment.prior_sd_}
+    return Learned(layer, delay, record, treatment)
+
+
+def _by_batch(log: DecisionLog | None, batches: list[str], rows: pd.DataFrame) -> dict[str, Floats]:
+    """Return the expected money of the batches' decisions, NaN where the customer is not known."""
+    if log is None:
+        return {}
+    ends = np.cumsum([0, *(log.facts(b).n_customers for b in batches)])
+    label = np.where(rows["customer"] >= 0, rows["expected"], np.nan).astype(np.float64)
+    return {b: label[i:j] for b, i, j in zip(batches, ends[:-1], ends[1:], strict=True)}
+
+
+def _batches(
+    log: DecisionLog | None, since: pd.Timestamp, until: pd.Timestamp
+) -> tuple[list[str], int]:
+    """Return the ids of batches scored by the same models, oldest first, and how many others."""
+    if log is None:
+        return [], 0
+    as_of = pd.DatetimeIndex(log.batches["as_of"]).tz_convert("UTC")
+    inside = np.asarray((as_of >= since) & (as_of <= until))
+    found = log.batches[inside]
+    own = np.array([_fitted_at(row) in (None, since) for row in found["meta"]], dtype=bool)
+    return list(found["batch_id"].astype(str)[own]), int((~own).sum())
+
+
+def _fitted_at(meta: Any) -> pd.Timestamp | None:
+    """Return when the models of a batch were fitted; None where the log does not say."""
+    import json
+
+    told = json.loads(meta).get("fitted_as_of") if isinstance(meta, str) else None
+    return None if told is None else pd.Timestamp(told)
+
+
+def _labels(
+    log: DecisionLog | None, batches: list[str], view: JournalView, config: StrategyConfig
+) -> pd.DataFrame:
+    """Return the outcome of every decision of the batches, in their order."""
+    parts = [log.decisions(b)[_LABEL_COLUMNS] for b in batches] if log is not None else []
+    frame = pd.concat(parts, ignore_index=True) if parts else _nothing()
+    roots = {c: config.channel_root(c) for c in config.channels}
+    found = decision_labels(
+        view,
+        frame.assign(channel=frame["channel"].astype(object).replace(roots)),
+        horizon_days=config.objective.horizon_days,
+        discount_rate_yearly=config.objective.discount_rate_yearly,
+    )
+    kept = frame[["decision_id", "channel", "propensity"]].astype({"channel": object})
+    return pd.concat([kept, found], axis=1)
+
+
+def _nothing() -> pd.DataFrame:
+    frame = pd.DataFrame({name: pd.Series(dtype=object) for name in _LABEL_COLUMNS})
+    return frame.assign(
+        decided_at=pd.Series(dtype="datetime64[us, UTC]"),
+        slot_start=pd.Series(dtype="datetime64[us, UTC]"),
+        propensity=pd.Series(dtype=np.float64),
+    )
+
+
+def _scored(
+    log: DecisionLog, batches: list[str], config: StrategyConfig
+) -> tuple[Floats, npt.NDArray[Any]]:
+    """Return the money expected of a payer and the stage of every decision, as logged."""
+    units, stages = [np.empty(0)], [np.empty(0, dtype=object)]
+    for batch_id in batches:
+        parts = log.parts(batch_id)
+        for first, last in parts.blocks():
+            table = parts.read(first, last)
+            table = table.take(np.arange(0, table.num_rows, parts.width))
+            units.append(table.column("amount").to_pandas().to_numpy(np.float64))
+            known = "segment" in table.column_names
+            words = table.column("segment").to_pandas().astype(object) if known else None
+            stages.append(np.full(last - first, "", object) if words is None else stage_of(words))
+    return np.nan_to_num(np.concatenate(units)) * _discount(config), np.concatenate(stages)
+
+
+def _discount(config: StrategyConfig) -> float:
+    objective = config.objective
+    return discount_factor(objective.discount_rate_yearly, objective.horizon_days / 2)
+
+
+def _delay_rows(rows: pd.DataFrame, view: JournalView, config: StrategyConfig) -> pd.DataFrame:
+    """Add the decisions that the tables hold of earlier policies: they shape the curves.
+
+    Weighted by inverse propensities, so that a channel's curve is that of all customers and not
+    of those to whom it was given.
+    """
+    table = view.decisions
+    table = table[~table["decision_id"].isin(rows["decision_id"]).to_numpy()]
+    table = table.drop_duplicates("decision_id", ignore_index=True)
+    earlier = pd.DataFrame(
+        {
+            "decision_id": table["decision_id"].astype(object),
+            "customer_id": view.customer_ids[table["customer"].to_numpy(dtype=np.int64)],
+            "decided_at": pd.DatetimeIndex(
+                table["decided_us"].to_numpy(dtype=np.int64).view("M8[us]"), tz="UTC"
+            ),
+            "channel": table["channel"].astype(object).to_numpy(),
+        }
+    )
+    labels = decision_labels(view, earlier, horizon_days=config.objective.horizon_days)
+    earlier = pd.concat([earlier["channel"], table["propensity"], labels], axis=1)
+    both = pd.concat([earlier.assign(unit=np.nan, stage=""), rows], ignore_index=True)
+    known = (both["customer"] >= 0).to_numpy() & (both["propensity"] > 0).to_numpy()
+    both = both[known].reset_index(drop=True)
+    inverse = 1.0 / both["propensity"]
+    mean = inverse.groupby(both["channel"]).transform("mean")
+    return both.assign(weight=np.minimum(inverse / mean, _LARGEST_WEIGHT))
+
+
+def _statistics(
+    log: DecisionLog | None,
+    batches: list[str],
+    rows: pd.DataFrame,
+    models: FittedModels,
+    config: StrategyConfig,
+    on_batch: Callable[[str], None],
+) -> tuple[ArmNest, list[DayStatistics]]:
+    """Reduce the batches to statistics of days."""
+    if log is None or not batches:
+        return ArmNest.of([], []), []
+    arms = {
+        (action_id, channel)
+        for b in batches
+        for action_id, (channel, _) in log.facts(b).channels.items()
+        if action_id != WAIT
+    }
+    nest = ArmNest.of(rows["stage"].astype(str), arms)
+    typical = float(np.median(rows["unit"][rows["unit"] > 0])) if (rows["unit"] > 0).any() else 1.0
+    days, begin = list[DayStatistics](), 0
+    for batch_id in batches:
+        for block, own in _blocks(log, batch_id, config):
+            here = rows.iloc[begin : begin + len(block)]
+            begin += len(block)
+            days.append(residual_statistics(block, here, nest, models.effect, typical, own))
+        on_batch(batch_id)
+    return nest, days
+
+
+def _blocks(
+    log: DecisionLog, batch_id: str, config: StrategyConfig
+) -> Iterator[tuple[LoggedRows, npt.NDArray[np.object_]]]:
+    """Yield the blocks of a batch with the channel of each of their actions."""
+    decisions, channels = log.decisions(batch_id), log.facts(batch_id).channels
+    for block in logged_blocks(log, batch_id):
+        read = logged_rows(block, decisions.iloc[block.first : block.last], _discount(config))
+        yield read, np.array([channels[a][0] for a in read.action_ids], dtype=object)
+
+
+def _record(
+    rows: pd.DataFrame,
+    batches: list[str],
+    left_out: int,
+    view: JournalView,
+    delay: DelayModel,
+    layer: ResidualLayer,
+) -> dict[str, Any]:
+    states = rows["state"].value_counts()
+    borne = view.touches["decision_id"].dropna()
+    known = set(rows["decision_id"]) | set(view.decisions["decision_id"].dropna())
+    return {
+        "batches": len(batches),
+        "batches_of_other_models": left_out,
+        "decisions": len(rows),
+        **{state: int(states.get(state, 0)) for state in DECISION_STATES},
+        "mature": int(rows["mature"].sum()),
+        "customers_unknown": int((rows["customer"] < 0).sum()),
+        "touches_of_unknown_decisions": int((~borne.isin(known)).sum()),
+        "money_seen": float(rows["amount"].sum()),
+        "delay": dict(delay.fit_record_),
+        "residual": dict(layer.fit_record_),
+    }

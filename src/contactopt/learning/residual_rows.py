@@ -1,0 +1,98 @@
+"""From logged decisions and their labels to the statistics of the residual layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contactopt.journal.local_time import DAY_US
+from contactopt.learning.logged_rows import LoggedRows
+from contactopt.models import EffectModel
+from contactopt.policy.residual import ArmNest, DayStatistics
+
+__all__ = ["residual_statistics"]
+
+Floats = npt.NDArray[np.float64]
+
+#: least variance of a payment within the window, so that sure things do not weigh without end
+_LEAST_VARIANCE = 0.02
+
+
+def residual_statistics(
+    block: LoggedRows,
+    labels: pd.DataFrame,
+    nest: ArmNest,
+    effect: EffectModel,
+    typical_unit: float,
+    channels: npt.NDArray[np.object_],
+) -> DayStatistics:
+    """Add up what a block of decisions says about the corrections.
+
+    Parameters
+    ----------
+    block : LoggedRows
+    labels : DataFrame, k rows
+        ``customer``, ``decided_us``, ``expected`` (money of the whole window, discounted) and
+        ``seen`` (share of the window's payments that come by this age).
+    nest : ArmNest
+    effect : EffectModel
+        Its uncertainty of a channel's effect is the prior variance of that channel's correction.
+    typical_unit : float
+        Money expected of a payer of median size; smaller ones count less, because theirs is the
+        noisier label per unit and hardly any money.
+    channels : object array, shape (m,)
+        Channel of each action.
+
+    Notes
+    -----
+    Money is counted in units of what is expected of the payer, so that a correction is one of the
+    probability of payment, shared by customers of all sizes. A control customer, and one for whom
+    nothing but waiting was possible, has no draw and says nothing. Labels of customers who are not
+    in the tables (any more) say nothing either.
+    """
+    m = len(block.action_ids)
+    p = block.probability
+    arm, stage = nest.arm_codes(block.action_ids), nest.stage_codes(block.stage)
+    open_to_chance = (p.max(axis=1) < 1.0) & ~block.holdout & (block.unit > 0)
+    known = labels["customer"].to_numpy() >= 0
+    use = np.flatnonzero(open_to_chance & known)
+    reach, gain, p = block.reach[use], block.gain[use], p[use]
+    rows = np.arange(len(use))
+    drawn = block.drawn[use]
+    acts = drawn < m
+    took = -p[:, :m]
+    took[rows[acts], drawn[acts]] += 1.0
+    amounts = took * reach
+    design = nest.design(amounts, (amounts * gain).sum(axis=1), arm, stage[use])
+    inside = stage[use] >= 0
+    design[rows[inside], nest.slope + 1 + stage[use][inside]] = 1.0
+    predicted = block.p_wait[use].copy()
+    predicted[acts] += (reach * gain)[rows[acts], drawn[acts]]
+    unit = block.unit[use]
+    label = labels["expected"].to_numpy(dtype=np.float64)[use] / unit
+    chance = np.clip(block.p_wait[use], 0.0, 1.0)
+    precision = 1.0 / (chance * (1.0 - chance) + _LEAST_VARIANCE)
+    small = np.minimum(1.0, unit / typical_unit) ** 2
+    weight = precision * small * labels["seen"].to_numpy(dtype=np.float64)[use]
+    prior, prior_weight = _prior(nest, effect, channels, p[:, :m] > 0, chance, weight)
+    day = int(labels["decided_us"].iloc[0] // DAY_US) if len(labels) else 0
+    return DayStatistics.of(day, design, label - predicted, weight, prior, prior_weight)
+
+
+def _prior(
+    nest: ArmNest,
+    effect: EffectModel,
+    channels: npt.NDArray[np.object_],
+    eligible: npt.NDArray[np.bool_],
+    chance: Floats,
+    weight: Floats,
+) -> tuple[Floats, Floats]:
+    """Return weighted sums of the models' variance of the gain by channel, and of the weights."""
+    total, over = np.zeros(len(nest.channels)), np.zeros(len(nest.channels))
+    scale = weight * (chance * (1.0 - chance)) ** 2
+    for k, name in enumerate(nest.channels):
+        some = eligible[:, channels == name].any(axis=1)
+        total[k] = scale[some].sum() * effect.logit_spread(name) ** 2
+        over[k] = weight[some].sum()
+    return total, over

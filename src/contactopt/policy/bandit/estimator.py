@@ -1,0 +1,492 @@
+"""The public contextual bandit: learn from rounds, propose with exact probabilities, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from contactopt.errors import ConfigError, ContractError
+from contactopt.policy.bandit.bayesian_linear import BayesianLinear, checked_features
+from contactopt.policy.bandit.decisions import LearnedDecisions, decision_keys
+from contactopt.policy.bandit.design import BanditDesign
+from contactopt.policy.bandit.proposal import Proposal
+from contactopt.policy.bandit.rounds import Rounds, checked_mask, checked_rounds
+from contactopt.policy.bandit.statistics import LinearStatistics
+from contactopt.policy.bandit.strengths import Strengths
+from contactopt.policy.exploration import Exploration
+from contactopt.policy.kernels import UNIT
+from contactopt.policy.log_barrier import LogBarrier
+
+__all__ = ["BanditPolicy"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+#: without a floor of one's own: this share of every row is spread over its eligible actions, which
+#: keeps the effective sample of the uniform policy at least so large a share of the rounds
+_FLOOR_SHARE = 0.003
+#: strengths are estimated anew once the rounds have grown by this share
+_GROWTH = 0.5
+#: steps of the strengths' fixed point: from nothing, and on from the last strengths
+_FIRST_STEPS, _STEPS = 12, 2
+
+
+class BanditPolicy(BaseEstimator):
+    """Contextual bandit with masks, batches, delayed rewards and exact probabilities.
+
+    Rewards are learned by `BayesianLinear`: one Bayesian linear layer per action around what the
+    actions share, on mergeable statistics kept per day; noise and prior variances come from the
+    data, so that no scale has to be set. Each row's probabilities solve
+
+        maximise  sum_a p_a (m_a + optimism sd_a) + tau w R(p)
+
+    over the eligible actions: m and sd the posterior's, w the mean sd of the row's actions, R the
+    log barrier, so that p_a = tau w / (nu + gap_a) (Foster and Rakhlin 2020); a floor lies under
+    it. The sd is that of an action's own coefficients: what all actions share cannot change their
+    order. Probabilities are multiples of 2**-36, as logged and drawn.
+
+    Parameters
+    ----------
+    n_actions : int, optional
+        Number of actions; learned by the first `fit` or `update` (largest action + 1, or the
+        mask's width) where None. With a number the policy proposes before it has learned anything.
+    exploration : LogBarrier or Softmax, optional
+        The log barrier where None.
+    tau : float
+        Dimensionless exploration weight, positive.
+    floor : float, optional
+        Least probability of an eligible action (at most half of a row goes into floors); 0.003
+        divided by the number of eligible actions where None.
+    optimism : float
+        Posterior standard deviations added to the mean before exploring, at least 0.
+    forgetting : float
+        Weight of a day relative to the next, in (0, 1].
+    action_features : array, shape (n_actions, q), optional
+        Numbers that describe the actions; cold actions then start from those like them.
+    random_state : int, optional
+        Seed of the draws; fresh entropy where None.
+
+    Attributes
+    ----------
+    n_actions_, n_features_in_, feature_names_in_
+        Seen at the first fit or update.
+    n_rounds_ : int
+        Rounds learned, those without an eligible action left out.
+
+    References
+    ----------
+    Foster and Rakhlin, "Beyond UCB: Optimal and Efficient Contextual Bandits with Regression
+    Oracles", ICML 2020.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> policy = BanditPolicy(n_actions=2)
+    >>> for _ in range(20):
+    ...     X = rng.normal(size=(100, 1))
+    ...     action, propensity = policy.draw(X)
+    ...     reward = np.where(action == 1, X[:, 0], -X[:, 0]) + rng.normal(size=100)
+    ...     policy = policy.update(X, action, reward, propensity)
+    >>> policy.action_probabilities([[2.0], [-2.0]]).round(2)
+    array([[0., 1.],
+           [1., 0.]])
+    >>> policy.action_probabilities([[2.0]], mask=[[True, False]])
+    array([[1., 0.]])
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int | None = None,
+        exploration: Exploration | None = None,
+        tau: float = 0.005,
+        floor: float | None = None,
+        optimism: float = 0.4,
+        forgetting: float = 1.0,
+        action_features: Any = None,
+        random_state: int | None = 0,
+    ) -> None:
+        self.n_actions = n_actions
+        self.exploration = exploration
+        self.tau = tau
+        self.floor = floor
+        self.optimism = optimism
+        self.forgetting = forgetting
+        self.action_features = action_features
+        self.random_state = random_state
+
+    # -- learning -------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        action: Any,
+        reward: Any,
+        propensity: Any = None,
+        mask: Any = None,
+        day: Any = None,
+        decision_id: Any = None,
+    ) -> BanditPolicy:
+        """Forget everything and learn a log by replay; arguments as in `update`."""
+        fresh = type(self)(**self.get_params(deep=False))
+        fresh.update(X, action, reward, propensity, mask, day, decision_id)
+        for name in [k for k in vars(self) if k.endswith("_")]:
+            delattr(self, name)
+        self.__dict__.update({k: v for k, v in vars(fresh).items() if k.endswith("_")})
+        return self
+
+    def update(
+        self,
+        X: Any,
+        action: Any,
+        reward: Any,
+        propensity: Any = None,
+        mask: Any = None,
+        day: Any = None,
+        decision_id: Any = None,
+    ) -> BanditPolicy:
+        """Learn rounds; where anything is wrong, nothing of them is learned.
+
+        Parameters
+        ----------
+        X : array or frame, shape (n, d)
+            Features. Arrays hold finite numbers; frames may hold categories and missing values
+            (what the first rows show decides the columns).
+        action : int array, shape (n,)
+            0 to n_actions - 1. Rows with -1 (`draw`: nothing was eligible) teach nothing.
+        reward : float array, shape (n,)
+        propensity : float array, shape (n,), optional
+            Probability of the drawn action. It is checked; the posterior does not need it, because
+            draws depend on nothing but what the layers are given.
+        mask : bool array, shape (n, m), optional
+            Eligible actions at the time.
+        day : int or date, or an array of them, shape (n,), optional
+            Day the round belongs to, for forgetting; the latest day known where None. Days may
+            come late and in any order.
+        decision_id : array of str or int, shape (n,), optional
+            A decision that was learned before with the same action and reward is passed over, so
+            that an update may be repeated.
+
+        Raises
+        ------
+        ContractError
+            A reward or feature is missing or infinite, an action out of range or not eligible, a
+            propensity outside (0, 1], a decision twice in the update or learned differently.
+        ConfigError
+            A parameter is out of its range.
+        """
+        self._check_parameters()
+        n = _length(X)
+        known = getattr(self, "n_actions_", self.n_actions)
+        rounds = checked_rounds(action, reward, propensity, mask, n, known)
+        m = known if known is not None else _actions_seen(rounds.action, mask)
+        design = getattr(self, "design_", None) or BanditDesign().fit(X)
+        matrix = design.transform(X)
+        decisions = getattr(self, "decisions_", None) or LearnedDecisions()
+        learned = rounds.action >= 0
+        keys = None
+        if decision_id is not None:
+            if np.shape(decision_id) != (n,):
+                raise ContractError(f"decision_id must name each of {n} rows")
+            keys = decision_keys(decision_id, rounds.action, rounds.reward)
+            fresh = decisions.fresh(*keys, decision_id)
+            keys = (keys[0][fresh], keys[1][fresh])
+            learned &= fresh
+        statistics = getattr(self, "statistics_", None) or LinearStatistics(
+            m, design.n_columns_, forgetting=self.forgetting
+        )
+        checked_features(self.action_features, m)
+        if not learned.all():
+            day = np.asarray(day)[learned] if np.ndim(day) == 1 else day
+            matrix = matrix[learned]
+            rounds = Rounds(rounds.action[learned], rounds.reward[learned])
+        statistics.add(matrix, rounds.action, rounds.reward, day=day)
+        if keys is not None:
+            decisions.add(*keys)
+        self._settle(design, statistics, decisions, m)
+        self.n_rounds_ = getattr(self, "n_rounds_", 0) + len(matrix)
+        self._proposal_ = None
+        return self
+
+    def _settle(
+        self,
+        design: BanditDesign,
+        statistics: LinearStatistics,
+        decisions: LearnedDecisions,
+        n_actions: int,
+    ) -> None:
+        """Keep what the first rows showed."""
+        self.design_, self.statistics_, self.decisions_ = design, statistics, decisions
+        self.n_actions_ = n_actions
+        self.n_features_in_ = design.n_features_in_
+        if hasattr(design, "feature_names_in_"):
+            self.feature_names_in_ = design.feature_names_in_
+
+    def merge(self, other: BanditPolicy) -> BanditPolicy:
+        """Add what another shard has learned; ``other`` stays as it is.
+
+        The order in which shards are merged changes no probability: strengths are estimated anew
+        from the merged statistics.
+
+        Raises
+        ------
+        ConfigError
+            The shards differ in actions, columns, action features or forgetting.
+        ContractError
+            A decision was learned by both.
+        """
+        if not hasattr(other, "statistics_"):
+            return self
+        if not hasattr(self, "statistics_"):
+            return self._take_over(other)
+        same = self.design_.same_as(other.design_) and np.array_equal(
+            _plain(self.action_features), _plain(other.action_features)
+        )
+        if not same:
+            raise ConfigError(
+                "BanditPolicy: the shards differ in columns or action features",
+                hint="frames: let each shard begin with the same first rows, or share one design",
+            )
+        both = self.decisions_.overlap(other.decisions_)
+        if both:
+            raise ContractError(f"{both} decisions were learned by both shards")
+        self.statistics_.merge(other.statistics_)
+        self.decisions_.add(other.decisions_.keys, other.decisions_.said)
+        self.n_rounds_ += other.n_rounds_
+        self._forget_strengths()
+        return self
+
+    def _take_over(self, other: BanditPolicy) -> BanditPolicy:
+        if self.forgetting != other.forgetting or self.n_actions not in (None, other.n_actions_):
+            raise ConfigError("BanditPolicy: the shards differ in actions or forgetting")
+        self._settle(
+            BanditDesign.from_state(other.design_.to_state()),
+            other.statistics_.copy(),
+            LearnedDecisions.from_state(other.decisions_.to_state()),
+            other.n_actions_,
+        )
+        self.n_rounds_ = other.n_rounds_
+        self._forget_strengths()
+        return self
+
+    def _forget_strengths(self) -> None:
+        self.strengths_, self.rounds_at_strengths_, self._proposal_ = None, 0, None
+
+    # -- proposing ------------------------------------------------------------------------------
+
+    def action_probabilities(self, X: Any, mask: Any = None) -> Floats:
+        """Return the probability of every action.
+
+        Parameters
+        ----------
+        X : array or frame, shape (n, d)
+        mask : bool array, shape (n, m), optional
+            Eligible actions; all where None.
+
+        Returns
+        -------
+        float array, shape (n, m)
+            Multiples of 2**-36 that sum to exactly 1, exactly 0 where not eligible, above 0
+            elsewhere. A row in which nothing is eligible holds only zeros: it waits. Shape (0, m)
+            for no rows. Before anything is learned, every eligible action has the same.
+
+        Raises
+        ------
+        NotFittedError
+            Nothing was learned and ``n_actions`` is not set.
+        """
+        return self._whole(X, mask) / UNIT
+
+    def draw(
+        self,
+        X: Any,
+        mask: Any = None,
+        *,
+        random_state: int | np.random.Generator | None = None,
+        probabilities: Floats | None = None,
+    ) -> tuple[Ints, Floats]:
+        """Draw one action per row with exactly the probabilities of `action_probabilities`.
+
+        Parameters
+        ----------
+        X, mask
+            As in `action_probabilities`.
+        random_state : int or Generator, optional
+            Seed of this draw; the policy's own stream where None, which goes on from call to call.
+        probabilities : float array, shape (n, m), optional
+            What `action_probabilities` gave for these rows, to save working it out twice.
+
+        Returns
+        -------
+        action : int array, shape (n,)
+            -1 where nothing is eligible: the row waits.
+        propensity : float array, shape (n,)
+            Probability of the action drawn, 1 where the row waits.
+        """
+        from contactopt.policy.bandit.kernels import draw_rows
+
+        if probabilities is None:
+            whole = self._whole(X, mask)
+        else:
+            whole = _whole_of(probabilities, _length(X), self._n_actions())
+        source = self._stream() if random_state is None else np.random.default_rng(random_state)
+        action, propensity = np.empty(len(whole), np.int64), np.empty(len(whole))
+        draw_rows(whole, source.integers(0, UNIT, len(whole)), action, propensity)
+        return action, propensity
+
+    def expected_reward(self, X: Any) -> tuple[Floats, Floats]:
+        """Return posterior mean and standard deviation of every action's reward, (n, m) each."""
+        if not hasattr(self, "statistics_"):
+            raise NotFittedError("BanditPolicy has learned nothing yet: call fit or update")
+        self._proposed()
+        return self.layers_.predict(self.design_.transform(X))
+
+    def _n_actions(self) -> int:
+        known = getattr(self, "n_actions_", self.n_actions)
+        if known is None:
+            raise NotFittedError(
+                "BanditPolicy has learned nothing yet: call fit or update, or set n_actions"
+            )
+        return known
+
+    def _whole(self, X: Any, mask: Any) -> Ints:
+        self._check_parameters()
+        m, n = self._n_actions(), _length(X)
+        eligible = checked_mask(mask, n, m)
+        if n == 0:
+            return np.zeros((0, m), np.int64)
+        method = (self.exploration or LogBarrier()).method
+        floor = (0.0, _FLOOR_SHARE) if self.floor is None else (float(self.floor), 0.0)
+        setting = (method, float(self.tau), *floor, float(self.optimism))
+        if not hasattr(self, "statistics_"):
+            return Proposal.cold(m).probabilities(np.zeros((n, 0)), eligible, *setting)
+        return self._proposed().probabilities(self.design_.transform(X), eligible, *setting)
+
+    def _proposed(self) -> Proposal:
+        """Return the current proposal, solving the layers where something was learned since."""
+        if getattr(self, "_proposal_", None) is None:
+            last: Strengths | None = getattr(self, "strengths_", None)
+            since = getattr(self, "rounds_at_strengths_", 0)
+            steps = 0
+            if last is None or self.n_rounds_ >= (1.0 + _GROWTH) * since:
+                steps = _FIRST_STEPS if last is None else _STEPS
+                self.rounds_at_strengths_ = self.n_rounds_
+            layers = BayesianLinear(action_features=self.action_features, max_iterations=steps)
+            self.layers_ = layers.fit(self.statistics_, last)
+            self.strengths_ = self.layers_.strengths_
+            self._proposal_ = Proposal.of(self.layers_)
+        return self._proposal_
+
+    def _stream(self) -> np.random.Generator:
+        if getattr(self, "_stream_", None) is None:
+            self._stream_ = np.random.default_rng(self.random_state)
+        return self._stream_
+
+    def _check_parameters(self) -> None:
+        m = self.n_actions
+        if m is not None and not (isinstance(m, int | np.integer) and 1 <= m < 2**15):
+            raise ConfigError(f"BanditPolicy: n_actions={m!r} is no whole number from 1 to 32767")
+        if not (self.exploration is None or getattr(self.exploration, "method", None) in (0, 1)):
+            raise ConfigError("BanditPolicy: exploration must be LogBarrier() or Softmax()")
+        if not (np.isfinite(self.tau) and self.tau > 0):
+            raise ConfigError(
+                f"BanditPolicy: tau={self.tau} must be positive",
+                hint="small values such as 0.001 explore little; 0 would leave no propensities",
+            )
+        if self.floor is not None and not 0.0 <= self.floor < 1.0:
+            raise ConfigError(f"BanditPolicy: floor={self.floor} is outside [0, 1)")
+        if not (np.isfinite(self.optimism) and self.optimism >= 0):
+            raise ConfigError(f"BanditPolicy: optimism={self.optimism} must be 0 or more")
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "statistics_")
+
+    def to_state(self) -> dict[str, Any]:
+        """Return parameters, statistics and the state of the draws as plain values."""
+        state: dict[str, Any] = {
+            "parameters": {
+                "n_actions": self.n_actions,
+                "exploration": (self.exploration or LogBarrier()).name,
+                "tau": self.tau,
+                "floor": self.floor,
+                "optimism": self.optimism,
+                "forgetting": self.forgetting,
+                "action_features": _plain(self.action_features),
+                "random_state": self.random_state,
+            },
+            "stream": self._stream().bit_generator.state,
+        }
+        if hasattr(self, "statistics_"):
+            strengths: Strengths | None = getattr(self, "strengths_", None)
+            state |= {
+                "design": self.design_.to_state(),
+                "statistics": self.statistics_.to_state(),
+                "decisions": self.decisions_.to_state(),
+                "n_rounds": self.n_rounds_,
+                "strengths": None if strengths is None else strengths.to_state(),
+                "rounds_at_strengths": getattr(self, "rounds_at_strengths_", 0),
+            }
+        return state
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> BanditPolicy:
+        """Rebuild from `to_state`: goes on exactly where it was saved."""
+        from contactopt.policy.softmax import Softmax
+
+        given = dict(state["parameters"])
+        known = {e.name: e for e in (LogBarrier(), Softmax())}
+        given["exploration"] = known[given["exploration"]]
+        self = cls(**given)
+        self._stream().bit_generator.state = state["stream"]
+        if "statistics" in state:
+            statistics = LinearStatistics.from_state(state["statistics"])
+            self._settle(
+                BanditDesign.from_state(state["design"]),
+                statistics,
+                LearnedDecisions.from_state(state["decisions"]),
+                statistics.n_arms,
+            )
+            self.n_rounds_ = int(state["n_rounds"])
+            strengths = state["strengths"]
+            self.strengths_ = None if strengths is None else Strengths.from_state(strengths)
+            self.rounds_at_strengths_ = int(state["rounds_at_strengths"])
+        return self
+
+
+def _length(X: Any) -> int:
+    if X is None or not hasattr(X, "__len__"):
+        raise ContractError("X must be an array or frame of shape (n, d)")
+    return len(X)
+
+
+def _actions_seen(action: Ints, mask: Any) -> int:
+    if mask is not None and np.ndim(mask) == 2:
+        return np.shape(mask)[1]
+    most = int(action.max(initial=-1)) + 1
+    if most < 1:
+        raise ContractError("no action to learn from", hint="set n_actions")
+    return most
+
+
+def _whole_of(probabilities: Any, n: int, m: int) -> Ints:
+    from contactopt.policy.bandit.kernels import whole_rows
+
+    given = np.asarray(probabilities, dtype=np.float64)
+    whole = np.empty((n, m), np.int64)
+    if given.shape != (n, m) or whole_rows(given, whole):
+        raise ContractError(
+            "probabilities are not those of action_probabilities for these rows",
+            hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
+        )
+    return whole
+
+
+def _plain(features: Any) -> list[list[float]] | None:
+    return None if features is None else np.asarray(features, dtype=np.float64).tolist()
