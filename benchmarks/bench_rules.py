@@ -1,6 +1,6 @@
 """How fast is the law? A million customers, ten million touches, six channels by twelve slots.
 
-    python benchmarks/bench_rules.py [--customers 1000000] [--touches 10] [--block 50000] [--out F]
+    python benchmarks/bench_rules.py [--customers 1000000] [--touches 10] [--block 20000] [--out F]
 
 Makes random tables for customers of five jurisdictions (US-NY, US-FL, US-CA, CO, MX) block by
 block, opens the journal and evaluates every rule of the shipped packs and of `house` for every
@@ -179,7 +179,7 @@ def main() -> None:
     read = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     read.add_argument("--customers", type=int, default=1_000_000)
     read.add_argument("--touches", type=int, default=10)
-    read.add_argument("--block", type=int, default=50_000)
+    read.add_argument("--block", type=int, default=20_000)
     read.add_argument("--workers", type=int, default=2)
     read.add_argument("--out", type=Path)
     said = read.parse_args()

@@ -77,8 +77,11 @@ def compare(world, seed: int) -> tuple[dict[str, float], dict[str, object]]:
     return out, {k: summary[k] for k in ("expected_value", "exploration_and_control_cost")}
 
 
-def rivals(portfolio, as_of, config, batch, strategy, seed: int):
-    """Return scores and restricted masks (one action per customer) of each rival."""
+def rivals(portfolio, as_of, config, batch, strategy, seed: int, response=None):
+    """Return scores and restricted masks (one action per customer) of each rival.
+
+    ``response`` is a `response_model` trained before; without it one is trained on what is known.
+    """
     rng = np.random.default_rng([seed, 99])
     n, m = batch.value.shape
     channel = np.array([a.channel for a in batch.actions], dtype=object)
@@ -89,8 +92,8 @@ def rivals(portfolio, as_of, config, batch, strategy, seed: int):
     by_channel = frame.groupby("channel")["paid"].mean().drop("letter", errors="ignore")
     best = str(by_channel.idxmax())
     best_hour = int(conversion.loc[best].idxmax())
-    response = response_scores(strategy, view, frame, batch)
-    static = response * batch.amount[:, None]
+    model = response_model(strategy, view, frame) if response is None else response
+    static = response_scores(model, strategy, view, batch) * batch.amount[:, None]
 
     def only(choice: np.ndarray) -> np.ndarray:
         mask = np.zeros((n, m), dtype=bool)
@@ -143,18 +146,16 @@ def contact_log(portfolio, as_of, config):
     return view, attempts.assign(paid=paid.to_numpy(dtype=float), when=when)
 
 
-def response_scores(strategy, view, frame: pd.DataFrame, batch) -> np.ndarray:
-    """LightGBM P(pays within the horizon | contacted by this channel at this hour), (n, m)."""
+def response_model(strategy, view, frame: pd.DataFrame):
+    """Train LightGBM on P(pays within the horizon | contacted by this channel at this hour)."""
     import lightgbm as lgb
 
     sample = frame.sample(min(len(frame), 60_000), random_state=0)
-    features = strategy.models_.features
-    X = features.transform(
+    X = strategy.models_.features.transform(
         view.journal,
         customers=sample["customer"].to_numpy(dtype=np.int64),
         as_of=sample["when"].to_numpy(dtype=np.int64),
     ).select_dtypes("number")
-    names = list(X.columns)
     codes = {c: k for k, c in enumerate(sorted(frame["channel"].unique()))}
     matrix = np.column_stack(
         [
@@ -165,6 +166,13 @@ def response_scores(strategy, view, frame: pd.DataFrame, batch) -> np.ndarray:
     )
     model = lgb.LGBMClassifier(n_estimators=200, num_leaves=31, verbose=-1, n_jobs=1)
     model.fit(matrix, sample["paid"].to_numpy(int), categorical_feature=[matrix.shape[1] - 2])
+    return model, list(X.columns), codes
+
+
+def response_scores(trained, strategy, view, batch) -> np.ndarray:
+    """Return the model's probability for every customer and action, (n, m)."""
+    model, names, codes = trained
+    features = strategy.models_.features
     now = features.transform(view.journal, as_of=batch.as_of)[names].to_numpy(np.float32)
     out = np.zeros(batch.value.shape)
     for k, action in enumerate(batch.actions):

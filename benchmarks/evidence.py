@@ -69,6 +69,32 @@ SPANISH = {
     ),
     "point, by another channel": "muerto, por otro canal",
     "contacts per resolved debt": "contactos por deuda resuelta",
+    "Real data, card accounts already late, pays next month": (
+        "Datos reales, cuentas de tarjeta ya en mora, paga el mes siguiente"
+    ),
+    "Real data, bank calls in later months, without the call's length": (
+        "Datos reales, llamadas de un banco en meses posteriores, sin su duración"
+    ),
+    "Real data, borrowers ever past due": "Datos reales, deudores alguna vez en mora",
+    "Real data, takes up a mailed offer": "Datos reales, acepta una oferta por correo",
+    "Real data, turnout mailing, uplift": "Datos reales, correo sobre el voto, efecto",
+    " rows, ": " filas, ",
+    " seeds), ": " semillas), ",
+    "| ours ": "| el nuestro ",
+    "logistic regression": "regresión logística",
+    "Random decisions over all ": "Decisiones al azar con los ",
+    " rule packs, each judged by the slow readable evaluator": (
+        " paquetes de reglas, cada una juzgada por el evaluador lento y legible"
+    ),
+    " violations in ": " infracciones en ",
+    "Draw, ": "Sorteo, ",
+    " seeds: per-customer chi-square, mean z², counting rows off": (
+        " semillas: ji cuadrado por cliente, z² medio, filas de conteo fuera"
+    ),
+    "Mask with reasons: ": "Máscara con motivos: ",
+    " touches, ": " gestiones, ",
+    " actions, five jurisdictions": " acciones, cinco jurisdicciones",
+    " workers)": " procesos)",
     " without it; money per customer ": " sin ella; dinero por cliente ",
 }
 
@@ -180,10 +206,84 @@ def year_row() -> str:
     )
 
 
+#: task of bench_models -> what it is about, and the figure told
+MODEL_TASKS = {
+    "credit_late": ("card accounts already late, pays next month", "log-loss"),
+    "bank": ("bank calls in later months, without the call's length", "AUC"),
+    "kz_past_due": ("borrowers ever past due", "log-loss"),
+    "kz_take_up": ("takes up a mailed offer", "AUC"),
+    "social_pressure": ("turnout mailing, uplift", "qini_x1000"),
+}
+
+
+def model_rows() -> list[str]:
+    """Tell what the models do on real data, beside two peers in the same run."""
+    found = load("models.json")["rows"]
+    rows = []
+    for task, (what, metric) in MODEL_TASKS.items():
+        own = [r for r in found if r["task"] == task and r["metric"] == metric]
+        told = []
+        for model in NAMES:
+            values = [r["value"] for r in own if r["model"] == model]
+            if values:
+                told.append(f"{NAMES[model]} {sum(values) / len(values):.3f}")
+        n = max(r["n"] for r in own)
+        seeds = len({r["seed"] for r in own})
+        rows.append(
+            f"| Real data, {what} ({n:,} rows, {seeds} seeds), {METRICS[metric]} "
+            f"| {', '.join(told)} | `python benchmarks/bench_models.py DIR --seeds 3` |"
+        )
+    return rows
+
+
+NAMES = {
+    "contactopt": "ours",
+    "lightgbm": "LightGBM",
+    "logistic": "logistic regression",
+    "lightgbm T": "LightGBM T-learner",
+    "logistic T": "logistic T-learner",
+}
+METRICS = {"log-loss": "log-loss", "AUC": "AUC", "qini_x1000": "Qini x 1,000"}
+
+
+def lawful_row() -> str:
+    """Tell whether random decisions of the engine were ever against a rule."""
+    report = load("check_rules.json")
+    return (
+        f"| Random decisions over all {len(report['by_pack'])} rule packs, each judged by the slow "
+        f"readable evaluator | {report['violations']} violations in {report['decisions']:,} "
+        "| `python benchmarks/check_rules.py` |"
+    )
+
+
+def mask_row() -> str:
+    """Tell how long the mask of a large portfolio takes."""
+    report = load("rules.json")
+    return (
+        f"| Mask with reasons: {report['customers']:,} customers with {report['touches']:,} "
+        f"touches, {report['actions']} actions, five jurisdictions "
+        f"| {report['mask_seconds']:.0f} s, peak {report['peak_gb']:.1f} GB "
+        f"({report['workers']} workers) | `python benchmarks/bench_rules.py` |"
+    )
+
+
+def draw_row() -> str:
+    """Tell whether every decision is drawn with the probability that is logged."""
+    report = load("check_draw.json")
+    return (
+        f"| Draw, {report['seeds']:,} seeds: per-customer chi-square, mean z², counting rows off "
+        f"| KS p = {report['ks_p']:.2f}; {report['mean_z2']:.3f}; {report['counting_rows_off']} "
+        "| `python benchmarks/check_draw.py` |"
+    )
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
-    rows = [*policy_rows(), *hour_rows(), credit_row(), replay_row(), year_row(), speed_row()]
+    rows = [
+        *policy_rows(), *hour_rows(), credit_row(), *model_rows(), replay_row(), lawful_row(),
+        draw_row(), year_row(), mask_row(), speed_row(),
+    ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 
 

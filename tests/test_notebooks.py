@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: replaces what stands in the cell tagged `parameters`; tuning needs two horizons before its fit
-SMALL = {"01_quickstart": "200, 50, 0", "02_models": "600, 130, 0"}
+SMALL = {"01_quickstart": "200, 50, 0", "02_models": "600, 130, 0", "03_policy": "300, 70, 0"}
 #: a home folder, a drive, or a folder only one machine has
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|work|mnt|opt)/|\b[A-Z]:\\\\")
 

@@ -52,6 +52,10 @@ def strategy_config(folder: Path) -> StrategyConfig:
                 {"template_id": "pt", "language": "pt", **template},
                 {"template_id": "any", **template},
             ],
+            "offers": [
+                {"offer_id": "an-offer", "valid_days": 5},
+                {"offer_id": "little", "kind": "settlement", "discount_share": 0.5},
+            ],
             "rules": {"packs": ["us", "co", str(pack)], "fallback": "cautious"},
             "models": {"n_folds": 2, "training_step_days": 14, "num_threads": 1},
         }

@@ -181,6 +181,9 @@ def test_corrections_are_part_of_the_value_and_of_the_log(loop: Loop, updated, t
     assert log.replay().ok
     logged = log.actions(log.decision_of(str(batch.customer_ids[3])))
     np.testing.assert_array_equal(logged["adjustment"].to_numpy()[:-1], batch.adjustment[3])
+    moved = [c for c in plan.to_frame()["customer_id"] if plan.why(c).learned]
+    assert moved
+    assert "of it learned since the fit" in repr(plan.why(moved[0]))
 
 
 def test_no_log_teaches_reach_and_harm_alone(loop: Loop) -> None:

@@ -45,21 +45,23 @@ def probabilities(method, value, spread, mask, tau, floor) -> np.ndarray:
     return out
 
 
-def plain_optimum(value, mask, usage, covers, units) -> float:
+def plain_optimum(value, mask, usage, covers, units, least=None) -> float | None:
     """Return the linear programme's optimum: at most one action each, rows as given.
 
-    ``covers`` is a list of (n, m) masks, one per row, with the row's units.
+    ``covers`` is a list of (n, m) masks, one per row, with the row's units and the units that must
+    be used. None where no plan meets them.
     """
     i, a = np.nonzero(mask)
+    least = np.zeros(len(covers)) if least is None else np.asarray(least, dtype=float)
     if len(i) == 0:
-        return 0.0
+        return 0.0 if (least <= 0).all() else None
     per_customer = (i[None, :] == np.unique(i)[:, None]).astype(float)
     rows = np.array([np.where(c[i, a], usage[i, a], 0.0) for c in covers]).reshape(-1, len(i))
     found = linprog(
         -value[i, a],
-        A_ub=np.vstack([per_customer, rows]),
-        b_ub=np.concatenate([np.ones(len(per_customer)), np.asarray(units, dtype=float)]),
+        A_ub=np.vstack([per_customer, rows, -rows]),
+        b_ub=np.concatenate([np.ones(len(per_customer)), np.asarray(units, dtype=float), -least]),
         bounds=(0, None),
         method="highs",
     )
-    return -float(found.fun)
+    return -float(found.fun) if found.status == 0 else None

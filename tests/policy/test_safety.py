@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+import yaml
 
 from contactopt.config import StrategyConfig
 from contactopt.errors import ConfigError, ContractError
@@ -195,9 +196,11 @@ def test_share_to_prove_itself_fits_the_budget(verdict, budget, cost, share):
 
 
 def test_terms_differ_by_content():
-    config = StrategyConfig.from_mapping({"safety": True})
+    config = StrategyConfig.from_mapping(yaml.safe_load("safety: on"))
     assert config.safety.enabled and config == StrategyConfig.from_mapping(config.to_mapping())
     one = SafetyTerms.of(config.safety, incumbent=None)
+    assert not StrategyConfig.from_mapping(yaml.safe_load("safety: off")).safety.enabled
+    assert not StrategyConfig().safety.enabled
     assert one.rivals == ("constant",) and one.verdict.lead == "constant"
     two = SafetyTerms.of(config.safety, incumbent=Incumbent({"": {"sms@10": 0.1}}, "file"))
     assert two.verdict.lead == "incumbent"

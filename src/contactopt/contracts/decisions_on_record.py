@@ -51,4 +51,4 @@ def _joined(old: pd.Series, more: pd.Series) -> pd.Series:
     values = [*old.astype(object), *more.astype(object).where(more.notna(), None)]
     if pd.api.types.is_object_dtype(old.dtype):  # an empty table has no types yet
         return pd.Series(values, dtype=more.dtype if len(old) == 0 else object)
-    return pd.Series(pd.array(values, dtype=old.dtype))
+    return pd.Series(values, dtype=old.dtype)

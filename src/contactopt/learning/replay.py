@@ -21,7 +21,7 @@ from contactopt.journal import JournalView
 from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
 from contactopt.journal.local_time import DAY_US
 from contactopt.learning.logged_rows import LoggedRows, logged_rows
-from contactopt.learning.residual_rows import residual_statistics
+from contactopt.learning.residual_rows import DesignEffect, residual_statistics
 from contactopt.learning.treatments import learn_treatments
 from contactopt.models.delay import DelayModel
 from contactopt.models.fitting import FittedModels
@@ -101,8 +101,8 @@ def learn_from_log(
     done = delay.complete(rows.assign(amount=rows["amount_discounted"]))
     rows = rows.assign(expected=done["expected"], seen=done["seen"])
     layer = ResidualLayer(forgetting=config.models.forgetting_per_day)
-    nest, days = _statistics(log, batches, rows, models, config, on_batch)
-    layer.fit(nest, days, today=view.as_of_us // DAY_US)
+    nest, days, together = _statistics(log, batches, rows, models, config, on_batch)
+    layer.fit(nest, days, today=view.as_of_us // DAY_US, design_effect=together)
     treatment = learn_treatments(
         log, view, config, expected=_by_batch(log, batches, rows), discount=_discount(config)
     )
@@ -226,10 +226,10 @@ def _statistics(
     models: FittedModels,
     config: StrategyConfig,
     on_batch: Callable[[str], None],
-) -> tuple[ArmNest, list[DayStatistics]]:
-    """Reduce the batches to statistics of days."""
+) -> tuple[ArmNest, list[DayStatistics], float]:
+    """Reduce the batches to statistics of days, and tell how labels hang together."""
     if log is None or not batches:
-        return ArmNest.of([], []), []
+        return ArmNest.of([], []), [], 1.0
     arms = {
         (action_id, channel)
         for b in batches
@@ -238,14 +238,17 @@ def _statistics(
     }
     nest = ArmNest.of(rows["stage"].astype(str), arms)
     typical = float(np.median(rows["unit"][rows["unit"] > 0])) if (rows["unit"] > 0).any() else 1.0
+    together = DesignEffect(int(rows["customer"].max()) + 1, nest.slope + 1)
     days, begin = list[DayStatistics](), 0
     for batch_id in batches:
         for block, own in _blocks(log, batch_id, config):
             here = rows.iloc[begin : begin + len(block)]
             begin += len(block)
-            days.append(residual_statistics(block, here, nest, models.effect, typical, own))
+            days.append(
+                residual_statistics(block, here, nest, models.effect, typical, own, together)
+            )
         on_batch(batch_id)
-    return nest, days
+    return nest, days, together.value
 
 
 def _blocks(

@@ -11,12 +11,47 @@ from contactopt.learning.logged_rows import LoggedRows
 from contactopt.models import EffectModel
 from contactopt.policy.residual import ArmNest, DayStatistics
 
-__all__ = ["residual_statistics"]
+__all__ = ["DesignEffect", "residual_statistics"]
 
 Floats = npt.NDArray[np.float64]
 
 #: least variance of a payment within the window, so that sure things do not weigh without end
 _LEAST_VARIANCE = 0.02
+#: a window's money counts up to so many times what is expected of a payer: single large payments,
+#: most of them settlements, would drown what contacts add
+_MOST_UNITS = 3.0
+#: random directions in which sums over customers are compared with sums over rows
+_DIRECTIONS = 16
+
+
+class DesignEffect:
+    """How much the labels of one customer hang together, seen from the scores of the rows.
+
+    Parameters
+    ----------
+    n_customers : int
+    size : int
+        Coefficients of the layer.
+    """
+
+    def __init__(self, n_customers: int, size: int) -> None:
+        rng = np.random.default_rng(0)
+        self._directions = rng.choice([-1.0, 1.0], size=(size, _DIRECTIONS))
+        self._sums = np.zeros((n_customers, _DIRECTIONS))
+        self._squares = 0.0
+
+    def add(self, customer: npt.NDArray[np.int64], scores: Floats) -> None:
+        """Take rows: weight x residual x design, shape (k, size)."""
+        seen = scores @ self._directions
+        np.add.at(self._sums, customer, seen)
+        self._squares += float((seen**2).sum())
+
+    @property
+    def value(self) -> float:
+        """Variance of customers' sums over that of independent rows, at least 1."""
+        if self._squares <= 0:
+            return 1.0
+        return max(1.0, float((self._sums**2).sum()) / self._squares)
 
 
 def residual_statistics(
@@ -26,6 +61,7 @@ def residual_statistics(
     effect: EffectModel,
     typical_unit: float,
     channels: npt.NDArray[np.object_],
+    together: DesignEffect,
 ) -> DayStatistics:
     """Add up what a block of decisions says about the corrections.
 
@@ -43,6 +79,8 @@ def residual_statistics(
         noisier label per unit and hardly any money.
     channels : object array, shape (m,)
         Channel of each action.
+    together : DesignEffect
+        Takes up the rows.
 
     Notes
     -----
@@ -70,14 +108,19 @@ def residual_statistics(
     predicted = block.p_wait[use].copy()
     predicted[acts] += (reach * gain)[rows[acts], drawn[acts]]
     unit = block.unit[use]
-    label = labels["expected"].to_numpy(dtype=np.float64)[use] / unit
+    label = np.minimum(labels["expected"].to_numpy(dtype=np.float64)[use] / unit, _MOST_UNITS)
     chance = np.clip(block.p_wait[use], 0.0, 1.0)
     precision = 1.0 / (chance * (1.0 - chance) + _LEAST_VARIANCE)
     small = np.minimum(1.0, unit / typical_unit) ** 2
-    weight = precision * small * labels["seen"].to_numpy(dtype=np.float64)[use]
+    seen = labels["seen"].to_numpy(dtype=np.float64)[use]
+    weight = precision * small * seen
     prior, prior_weight = _prior(nest, effect, channels, p[:, :m] > 0, chance, weight)
     day = int(labels["decided_us"].iloc[0] // DAY_US) if len(labels) else 0
-    return DayStatistics.of(day, design, label - predicted, weight, prior, prior_weight)
+    residual = label - predicted
+    centred = design[:, : nest.slope + 1]
+    customer = labels["customer"].to_numpy(dtype=np.int64)[use]
+    together.add(customer, (weight * residual)[:, None] * centred)
+    return DayStatistics.of(day, design, residual, weight, prior, prior_weight, seen=seen)
 
 
 def _prior(

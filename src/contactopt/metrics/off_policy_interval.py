@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import gammainc, gammaincinv, ndtri, stdtrit
 
 from contactopt.metrics.interval import Estimate
-from contactopt.metrics.off_policy_rows import LoggedRows
+from contactopt.metrics.off_policy_rows import LoggedRows, cluster_totals_of
 
 __all__ = ["clustered_variance", "weighted_sum_interval"]
 
@@ -35,12 +35,12 @@ def clustered_variance(influence: Floats, rows: LoggedRows) -> tuple[float, floa
     By customer plus by day less by both (Cameron, Gelbach and Miller, Journal of Business and
     Economic Statistics 2011), never below that by customer; freedom by Satterthwaite.
     """
-    by_customer = _variance(np.bincount(rows.customer, weights=influence))
+    by_customer = _variance(cluster_totals_of(rows.customer, influence))
     if rows.n_days < 2:
         return by_customer, float(max(rows.n_customers - 1, 1))
-    by_day = _variance(np.bincount(rows.day, weights=influence))
+    by_day = _variance(cluster_totals_of(rows.day, influence))
     _, both = np.unique(rows.customer * rows.n_days + rows.day, return_inverse=True)
-    by_both = _variance(np.bincount(both.ravel(), weights=influence))
+    by_both = _variance(cluster_totals_of(both.ravel(), influence))
     variance = max(by_customer, by_customer + by_day - by_both)
     spread = by_day**2 / (rows.n_days - 1) + by_customer**2 / max(rows.n_customers - 1, 1)
     return variance, variance**2 / spread if spread > 0 else float("inf")
@@ -125,7 +125,7 @@ def _heavy(weights: Floats) -> float:
 
 def _side(parts: Floats, jump: float, rows: LoggedRows) -> _Side:
     """Add up per customer; customers with several rewards jump further than one reward."""
-    per_customer = np.bincount(rows.customer, weights=parts)
+    per_customer = cluster_totals_of(rows.customer, parts)
     alone, together = float(parts @ parts), float(per_customer @ per_customer)
     further = together / alone if alone > 0 else 1.0
     return _Side(float(parts.sum()), together, jump * further)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["LoggedRows", "cluster_codes", "logged_rows"]
+__all__ = ["LoggedRows", "cluster_totals_of", "column", "logged_rows"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,6 +79,11 @@ def cluster_codes(values: npt.ArrayLike | None, n: int, *, apart: bool) -> tuple
         raise ValueError(f"there are {len(found)} cluster ids for {n} rewards")
     code, names = pd.factorize(found, sort=False, use_na_sentinel=False)
     return code.astype(np.int64), len(names)
+
+
+def cluster_totals_of(code: Ints, values: Floats, n_clusters: int = 0) -> Floats:
+    """Add values up per cluster, shape (n_clusters,)."""
+    return np.bincount(code, weights=values, minlength=n_clusters).astype(np.float64)
 
 
 def logged_rows(

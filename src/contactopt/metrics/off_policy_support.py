@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from contactopt.metrics.off_policy_rows import LoggedRows, column, logged_rows
+from contactopt.metrics.off_policy_rows import (
+    LoggedRows,
+    cluster_totals_of,
+    column,
+    logged_rows,
+)
 
 __all__ = ["PolicySupport", "policy_support", "support_of_weights"]
 
@@ -120,7 +125,7 @@ def support_of_weights(
 ) -> PolicySupport:
     """Judge one policy's importance weights, shape (n,)."""
     n, total = len(weights), float(weights.sum())
-    per_customer = np.bincount(rows.customer, weights=weights, minlength=rows.n_customers)
+    per_customer = cluster_totals_of(rows.customer, weights, rows.n_customers)
     effective = min(_kish(weights), _kish(per_customer))
     largest = float(per_customer.max()) / total if total > 0 else 0.0
     paid = (weights > 0) & (rows.reward > 0)

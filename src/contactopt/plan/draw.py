@@ -21,6 +21,7 @@ from contactopt.plan.prices.problem import Rows
 from contactopt.policy.kernels import UNIT
 
 __all__ = [
+    "ORDER",
     "DrawShard",
     "DrawTree",
     "RoundedShard",
@@ -34,6 +35,10 @@ __all__ = [
 ]
 
 N_BUCKETS = 64
+#: how customers are put in order; logged, since the draw depends on it
+ORDER = 2
+#: pools whose use the order follows
+_POOLS = 3
 
 
 @dataclass(frozen=True)
@@ -85,20 +90,73 @@ def build_tree(
     probabilities: npt.NDArray[np.int64],
     expected_use: npt.NDArray[np.float64],
     *,
+    order: int = ORDER,
     n_threads: int = 1,
 ) -> DrawTree:
     """Lay out nodes and the order of customers.
 
-    Customers are sorted by what a contact of theirs uses in the tightest row that is no counting
-    row (ties by id hash) and cut into 64 buckets: pushes then happen between customers who use
-    about as much, which keeps such a row close to its expectation.
+    Customers stand beside those whose contacts use about as much of every row that is no counting
+    row, and are cut into 64 buckets: pushes then happen between like and like, which keeps such
+    rows close to their expectation.
+
+    Parameters
+    ----------
+    batch : ScoredBatch
+    cells : CellMap
+    rows : Rows
+    probabilities : int64 array, shape (n, m + 1)
+    expected_use : float array, shape (K,)
+    order : int
+        1: by use of the tightest such row alone, as the first logs were drawn; 2: by the outermost
+        rows of up to three pools, along a Z-curve.
+    n_threads : int
     """
     above, free = _nodes(cells)
     key = id_keys(batch.customer_ids)
-    use = _tightest_use(batch, cells, rows, probabilities, expected_use, n_threads)
-    order = np.lexsort((key, use)).astype(np.int64)
-    edges = np.linspace(0, len(order), N_BUCKETS + 1).astype(np.int64)
-    return DrawTree(np.ascontiguousarray(cells.cell), free, above, order, edges, key)
+    weighted = np.flatnonzero(~rows.counting & (rows.limit > 0))
+    tight = weighted[np.argsort(-(expected_use / np.maximum(rows.limit, 1e-300))[weighted],
+                                kind="stable")]  # fmt: skip
+    if order == 1:
+        uses = [_mean_use(batch, cells, rows, probabilities, k, n_threads) for k in tight[:1]]
+        place = uses[0] if uses else np.zeros(len(key))
+    else:
+        outer = [k for k in tight if not _inside_another(rows.table.cover, k, weighted)][:_POOLS]
+        place = _along_curve(
+            [_mean_use(batch, cells, rows, probabilities, k, n_threads) for k in outer], len(key)
+        )
+    taken = np.lexsort((key, place)).astype(np.int64)
+    edges = np.linspace(0, len(taken), N_BUCKETS + 1).astype(np.int64)
+    return DrawTree(np.ascontiguousarray(cells.cell), free, above, taken, edges, key)
+
+
+def _inside_another(cover: npt.NDArray[np.bool_], row: int, rows: npt.NDArray[np.int64]) -> bool:
+    """Tell whether another of the rows covers all of this one (of equal ones: an earlier one)."""
+    for other in rows:
+        within = other != row and not (cover[row] & ~cover[other]).any()
+        if within and ((cover[other] & ~cover[row]).any() or other < row):
+            return True
+    return False
+
+
+def _along_curve(uses: list[npt.NDArray[np.float64]], n: int) -> npt.NDArray[np.float64]:
+    """Return each customer's place on a Z-curve through the ranks of their uses.
+
+    Figures are compared to seven digits: what is equal but for the rounding of sums is equal.
+    """
+    uses = [u.astype(np.float32) for u in uses]
+    if not uses:
+        return np.zeros(n)
+    if len(uses) == 1:
+        return uses[0].astype(np.float64)
+    bits = 30 // len(uses)
+    codes = [
+        (np.searchsorted(np.sort(u), u) * (1 << bits) // max(n, 1)).astype(np.int64) for u in uses
+    ]
+    place = np.zeros(n, dtype=np.int64)
+    for bit in range(bits):
+        for k, code in enumerate(codes):
+            place |= ((code >> bit) & 1) << (bit * len(codes) + k)
+    return place.astype(np.float64)
 
 
 def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:
@@ -119,12 +177,9 @@ def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:
     return above, n_cells
 
 
-def _tightest_use(batch, cells, rows: Rows, probabilities, expected_use, n_threads: int):
+def _mean_use(batch, cells, rows: Rows, probabilities, row: int, n_threads: int):
+    """Return what a contact of each customer uses of a row on average, 0 where there is none."""
     n, m = cells.cell.shape
-    weighted = np.flatnonzero(~rows.counting & (rows.limit > 0))
-    if weighted.size == 0:
-        return np.zeros(n)
-    row = weighted[np.argmax(expected_use[weighted] / rows.limit[weighted])]
     inside = np.append(rows.table.cover[row], [False, False])  # free and closed are outside
     use = np.zeros(n)
 
@@ -176,10 +231,13 @@ def draw(
 
     n_low, n_buckets, word = len(tree.above), len(tree.edges) - 1, np.uint64(seed)
     chosen, arm = np.full(n, -1, dtype=np.int64), np.full(n, m_and_wait - 1, dtype=np.int64)
-    total = np.zeros((n_buckets, n_low), dtype=np.int64)
-    left: list = [None] * n_buckets
+    # runs of buckets, a few for each thread
+    size = -(-n_buckets // (1 if n_threads <= 1 else 4 * n_threads))
+    runs = -(-n_buckets // size)
+    total = np.zeros((runs, n_low), dtype=np.int64)
+    left: list = [None] * runs
 
-    def round_bucket(b: int, first: int, last: int) -> None:
+    def round_run(b: int, first: int, last: int) -> None:
         order, edges = _run(tree, first, last)
         left[b] = round_buckets(
             probabilities, tree.cell, tree.free, n_low, order, edges, first, word, chosen, total[b]
@@ -191,7 +249,7 @@ def draw(
             arm[a:b],
         )  # fmt: skip
 
-    in_blocks(n_buckets, 1, round_bucket, n_threads)
+    in_blocks(n_buckets, size, round_run, n_threads)
     whole = total.sum(axis=0) & (UNIT - 1)
     merge_buckets(np.concatenate(left), tree.above, whole, n_buckets, word, chosen)
     in_blocks(n, block_size(m_and_wait), choose, n_threads)

@@ -7,6 +7,8 @@ remainders of the rounding go to `wait`, which uses nothing, so that no row grow
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -56,7 +58,7 @@ def mix(lead: Ints, learned: Ints, share: int) -> Ints:
     return whole
 
 
-def value_of(probabilities: Ints, value: Floats) -> float:
+def value_of(probabilities: Ints, value: npt.NDArray[np.floating[Any]]) -> float:
     """Return the expected value of a plan under scores of shape (n, m), closed arms left out."""
     total, m = 0.0, value.shape[1]
     step = max(1, _BLOCK // max(m, 1))

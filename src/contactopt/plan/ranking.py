@@ -24,7 +24,7 @@ from contactopt.plan.prices.capacity_table import capacity_table
 from contactopt.plan.prices.problem import Problem, build_problem, eligible_pairs
 from contactopt.plan.prices.warm_start import WarmStart
 from contactopt.plan.safe_plan import lead_safely
-from contactopt.plan.treatments import Inner, drawn_treatments, settle_inner
+from contactopt.plan.treatments import INNER_SHARES, Inner, drawn_treatments, settle_inner
 from contactopt.policy import ContactPolicy, control_group
 from contactopt.policy.safety import SafetyTerms
 
@@ -183,18 +183,23 @@ def _allocate(
     def problem_of(own: ScoredBatch) -> Problem:
         return build_problem(own, cells, n_threads=n_threads)
 
-    inner = settle_inner(batch, policy, problem_of)
-    if inner is None:
-        return allocate(problem, policy, control, m, **how), None, problem
-    problem = problem if inner.batch is batch else problem_of(inner.batch)
-    try:
-        found = allocate(problem, inner.policy, control, m, **how)
-    except ConfigError:  # floor and control leave no room for it: as little inner choice as can be
-        inner = settle_inner(batch, policy, problem_of, share=0.0)
-        assert inner is not None
-        problem = problem if inner.batch is batch else problem_of(inner.batch)
-        found = allocate(problem, inner.policy, control, m, **how)
-    return inner.certified(found), inner, problem
+    tried: tuple[Allocation, Inner, Problem] | None = None
+    for share in INNER_SHARES:
+        inner = settle_inner(batch, policy, problem_of, share=share)
+        if inner is None:
+            return allocate(problem, policy, control, m, **how), None, problem
+        own = problem if inner.batch is batch else problem_of(inner.batch)
+        try:
+            found = inner.certified(allocate(own, inner.policy, control, m, **how))
+        except ConfigError:  # floor and control leave no room for so much inner choice
+            if share == INNER_SHARES[-1]:
+                raise
+            continue
+        tried = (found, inner, own)
+        if inner.greedy is None or found.loss <= inner.budget * (1 + 1e-9):
+            break
+    assert tried is not None
+    return tried
 
 
 def _processors() -> int:

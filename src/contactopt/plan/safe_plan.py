@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import clone
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.errors import ConfigError
@@ -158,7 +156,8 @@ def lead_safely(
         most=terms.most_share,
         pilot=terms.pilot_share,
     )
-    verdict = replace(verdict, share=share / SHARE_UNIT)
+    part = share / SHARE_UNIT
+    verdict = replace(verdict, share=part)
     found = replace(found, verdict=verdict, share=share)
     mixed = mix(lead, learned.probabilities, share)
     own = 0.0 if constant is None or verdict.lead != "constant" else constant.loss
@@ -169,7 +168,7 @@ def lead_safely(
         probabilities=mixed,
         expected_use=use_of(problem, mixed),
         value=value,
-        loss=(1.0 - verdict.share) * own + verdict.share * max(cost + own, 0.0),
+        loss=(1.0 - part) * own + part * max(cost + own, 0.0),
         budget=learned.budget if constant is None else constant.budget / _OWN,
         notes=(*learned.notes, *verdict.lines, given_up),
     )
@@ -191,12 +190,16 @@ def _constant(
         )
     own = replace(batch, value=batch.constant_value, spread=batch.constant_spread)
     problem, m = build(own), len(batch.actions)
-    half: dict[str, Any] = {
-        "exploration_share": policy.exploration_share * _OWN,
-        "exploration_money": policy.exploration_money * _OWN,
-    }
+    half = ContactPolicy(
+        exploration=policy.exploration,
+        exploration_share=policy.exploration_share * _OWN,
+        exploration_money=policy.exploration_money * _OWN,
+        floor=policy.floor,
+        tau_learn=policy.tau_learn,
+        holdout_share=policy.holdout_share,
+    )
     try:
-        found = allocate(problem, clone(policy).set_params(**half), control, m, n_threads=n_threads)
+        found = allocate(problem, half, control, m, n_threads=n_threads)
     except ConfigError:  # floor and control group need more than half of it
         found = allocate(problem, policy, control, m, n_threads=n_threads)
         return replace(found, budget=found.budget * _OWN), max(found.budget - found.loss, 0.0)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import clone
 
 from contactopt.contracts.scored_batch import ScoredBatch
 from contactopt.plan.draw import id_keys, seed_of
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
 
 __all__ = [
+    "INNER_SHARES",
     "DrawnTreatments",
     "Inner",
     "drawn_treatments",
@@ -48,8 +48,9 @@ Floats = npt.NDArray[np.float64]
 _HEAT = 1.0
 #: how far it is cooled where the budget is short
 _COOLEST = 2.0**-10
-#: share of the exploration budget that the inner choice may take
-_SHARE = 0.5
+#: shares of the exploration budget that the inner choice may take: the first that leaves enough
+#: for floor and control group; at 0 the best is taken but for one unit of each
+INNER_SHARES = (0.5, 0.2, 0.05, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,7 @@ def settle_inner(
     policy: ContactPolicy,
     solve: Callable[[ScoredBatch], Problem],
     *,
-    share: float = _SHARE,
+    share: float = INNER_SHARES[0],
 ) -> Inner | None:
     """Choose the temperature of the inner choice; None where no arm of the batch has a choice.
 
@@ -176,6 +177,7 @@ def settle_inner(
     greedy = solve_plain(solve(with_effects(batch, choice.best)))
     own_share = policy.exploration_share * max(greedy.value, 0.0)
     budget = max(own_share, policy.exploration_money) if policy.explores else 0.0
+    weight = _weights(batch)
     while True:
         own = with_effects(batch, choice.mean)
         mean = solve_plain(solve(own), start=greedy.prices)
@@ -183,12 +185,40 @@ def settle_inner(
         coolest = choice.heat <= _COOLEST and choice.least <= 1
         if taken <= share * budget or coolest:
             break
-        cooler = choice.heat / 4
-        if cooler >= _COOLEST and share > 0:
-            choice = inner_choice(table, heat=cooler, floor=policy.floor)
-        else:  # at its least every treatment still has one unit
-            choice = inner_choice(table, heat=_COOLEST, floor=0.0)
+        gap = float((weight * (choice.best - choice.mean)).sum())
+        choice = _cooler(choice, weight, 0.9 * gap * share * budget / taken, policy.floor)
     return Inner(choice, own, _left_over(policy, budget, taken, mean), greedy, budget)
+
+
+def _weights(batch: ScoredBatch) -> Floats:
+    """Return what one unit of effect is worth in each group, over all its pairs."""
+    group, table = batch.treatment_group, batch.treatments
+    assert group is not None
+    assert table is not None
+    n, m = group.shape
+    weight, step = np.zeros(len(table) + 1), max(1, 2_000_000 // max(m, 1))
+    for a in range(0, n, step):
+        s = slice(a, a + step)
+        worth = batch.margin[s] * batch.p_reach[s] * batch.amount[s][:, None]
+        weight += np.bincount(
+            group[s].ravel() + 1, np.nan_to_num(worth).ravel(), minlength=len(table) + 1
+        )
+    return weight[1:]
+
+
+def _cooler(choice: InnerChoice, weight: Floats, most: float, floor: float) -> InnerChoice:
+    """Return the warmest choice below this one whose weighted gap is small enough."""
+    low, high = np.log(_COOLEST), np.log(choice.heat)
+    found = None
+    for _ in range(8):
+        at = (low + high) / 2
+        here = inner_choice(choice.table, heat=float(np.exp(at)), floor=floor)
+        if float((weight * (here.best - here.mean)).sum()) <= most:
+            found, low = here, at
+        else:
+            high = at
+    # at its least every treatment still has one unit
+    return found or inner_choice(choice.table, heat=_COOLEST, floor=0.0)
 
 
 def _left_over(
@@ -199,10 +229,11 @@ def _left_over(
         return policy
     left = max(budget - taken, 0.0)
     if policy.exploration_share <= 0 or greedy.value <= 0 or left >= greedy.value:
-        return clone(policy).set_params(exploration_share=0.0, exploration_money=max(left, 1e-12))
-    return clone(policy).set_params(
-        exploration_share=max(left / greedy.value, 1e-12), exploration_money=0.0
-    )
+        share, money = 0.0, max(left, 1e-12)
+    else:
+        share, money = max(left / greedy.value, 1e-12), 0.0
+    settings = {"exploration_share": share, "exploration_money": money}
+    return ContactPolicy.from_state({**policy.to_state(), **settings})
 
 
 def drawn_treatments(

@@ -151,6 +151,15 @@ class Why:
         return {str(k): v for k, v in is_open.iloc[at].items()}
 
     @cached_property
+    def learned(self) -> float:
+        """Money of the drawn action that updates since the fit added, part of margin x lift."""
+        raw = self._actions
+        if "adjustment" not in raw or "margin" not in raw:
+            return 0.0
+        line = raw[(raw["action_id"].astype(object) == self.action_id)].iloc[0]
+        return float(np.nan_to_num(float(line["margin"]) * float(line["adjustment"])))
+
+    @cached_property
     def treatment(self) -> dict[str, Any] | None:
         """The choice of message and offer inside the drawn action; None where there was none.
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.plan.draw import ORDER
 from contactopt.plan.frames import instants, texts
 from contactopt.plan.identity import table_hash
 from contactopt.plan.log.rounding_record import rounding_from, rounding_to
@@ -66,6 +67,8 @@ class BatchFacts:
         Capacity rows with their limits; None in the first format, as the next two.
     rounding : Rounding or None
     cell_prices, expected_use : float array or None
+    draw_order : int
+        How the draw put customers in order, see `contactopt.plan.draw.build_tree`.
     treatments : dict or None
         Heat, least probability (units of 2**-16), discount and hash of the choice between messages
         and offers; None where no arm had one.
@@ -98,6 +101,7 @@ class BatchFacts:
     rounding: Rounding | None
     cell_prices: npt.NDArray[np.float64] | None
     expected_use: npt.NDArray[np.float64] | None
+    draw_order: int = 1
     treatments: dict[str, Any] | None = None
     safe: dict[str, Any] | None = None
     replans: str | None = None
@@ -115,7 +119,8 @@ class BatchFacts:
             return empty if value is None else json.loads(value)
 
         known, solution = parsed("rules", {}), parsed("solution", None)
-        rows, expected = _rows_from(parsed("capacity_rows", None))
+        told = parsed("capacity_rows", None)
+        rows, expected = _rows_from(told)
         rounding, prices = (None, None) if solution is None else rounding_from(solution)
         return cls(
             batch_id=str(row["batch_id"]),
@@ -140,6 +145,7 @@ class BatchFacts:
             rounding=rounding,
             cell_prices=prices,
             expected_use=expected,
+            draw_order=1 if told is None else int(told.get("draw_order", 1)),
             treatments=parsed("treatments", None),
             safe=parsed("safety", None),
             replans=text("replans"),
@@ -231,6 +237,7 @@ def _rows_to(plan: ContactPlan) -> dict[str, Any]:
         "cover": [np.flatnonzero(own).tolist() for own in table.cover],
         "expected": plan.allocation.expected_use.tolist(),
         "counting": rows.counting.tolist(),
+        "draw_order": ORDER,
         **{name: getattr(rows, name).tolist() for name in _ROW_ARRAYS},
     }
 

@@ -233,5 +233,7 @@ class _Again:
         cells = CellMap(table, self.cell)
         # the tree asks a batch for nothing else
         batch = cast(Any, SimpleNamespace(customer_ids=self.customers, usage=self.usage))
-        tree = build_tree(batch, cells, facts.rows, probabilities, facts.expected_use)
+        tree = build_tree(
+            batch, cells, facts.rows, probabilities, facts.expected_use, order=facts.draw_order
+        )
         return draw(probabilities, tree, seed_of(facts.random_state, facts.batch_id))

@@ -116,8 +116,7 @@ def explore(
         guess, passes = _look_at_sample(problem, policy, greedy, control, n_threads)
     found = None if guess is None else _from_guess(search, policy, guess, budget)
     if found is None:
-        start = greedy.prices if guess is None else guess.prices
-        tau, here = policy.tau_learn, search.at(policy.tau_learn, start)
+        tau, here = policy.tau_learn, search.at(policy.tau_learn, greedy.prices)
         if search.loss(here) > budget:
             least, spent = _least_loss(search, greedy)
             passes += spent
@@ -172,10 +171,11 @@ def _from_guess(
     before = None
     for _ in range(5):
         here = search.at(tau, prices)
+        if here.residual > 1e-3:  # prices that led nowhere
+            return None
         loss, prices = search.loss(here), here.prices
-        if (loss <= budget and tau >= policy.tau_learn) or abs(
-            loss - _AIM * budget
-        ) <= _OFF * budget:
+        as_much_as_helps = tau >= policy.tau_learn and loss <= budget
+        if as_much_as_helps or abs(loss - _AIM * budget) <= _OFF * budget:
             return tau, here
         if loss <= least or least >= _AIM * budget:
             return None

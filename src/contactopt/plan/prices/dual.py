@@ -77,26 +77,26 @@ class Solver:
         rows = problem.rows
         self._lower = np.flatnonzero(rows.low > 0)
         cover = rows.table.cover.astype(float)
-        self._cover = np.vstack([cover, -cover[self._lower]])
+        self.cover = np.vstack([cover, -cover[self._lower]])
         above = np.maximum(rows.target - problem.floor_use, 0.0)
         below = np.maximum(rows.low - problem.floor_use, 0.0)[self._lower]
-        self._limit = np.concatenate([above, -below])
+        self.limit = np.concatenate([above, -below])
         self._scale = np.concatenate([rows.target, rows.target[self._lower]]) + 1e-9
         worth = float(np.abs(problem.value).mean()) if len(problem.value) else 1.0
         unit = np.where(np.isfinite(problem.most_usage), problem.most_usage, 0.0)
-        self._reach = _LEAST_REACH * worth / np.maximum(unit, 1e-9)
-        #: a price per row at which its units are worth what a pair is worth on average
-        per_row = np.abs(self._cover) @ unit[:-1] / np.maximum(np.abs(self._cover).sum(axis=1), 1)
+        #: by cell, a price at which a pair's units are worth what a pair is worth on average
+        self.worth_per_unit = worth / np.maximum(unit, 1e-9)
+        per_row = np.abs(self.cover) @ unit[:-1] / np.maximum(np.abs(self.cover).sum(axis=1), 1)
         self._radius = worth / np.maximum(per_row, 1e-9) + 1e-9
 
     @property
     def n_prices(self) -> int:
         """Length of a price vector: rows, then rows with a minimum."""
-        return len(self._limit)
+        return len(self.limit)
 
     def cell_prices(self, prices: Floats) -> Floats:
         """Return the price of each cell (sum over its rows) and 0 for the free cell."""
-        return np.append(self._cover.T @ prices, 0.0)
+        return np.append(self.cover.T @ prices, 0.0)
 
     def row_prices(self, prices: Floats) -> Floats:
         """Return one price per row: what a unit more is worth, less what the minimum costs."""
@@ -110,7 +110,7 @@ class Solver:
         """Run one pass over the customers."""
         self._evaluations += 1
         sums, use, curvature = self._sums(method, tau, self.cell_prices(prices))
-        cover, limit = self._cover, self._limit
+        cover, limit = self.cover, self.limit
         gradient = limit - cover @ use
         slack = np.where(prices > 0, np.abs(gradient), np.maximum(-gradient, 0.0))
         return Evaluation(
@@ -149,7 +149,7 @@ class Solver:
             self.passes += 1.0
             return self.problem
         if self._active is None or not self._active.holds(tau, price):
-            reach = np.maximum(_REACH * np.abs(price), self._reach)
+            reach = np.maximum(_REACH * np.abs(price), _LEAST_REACH * self.worth_per_unit)
             self._active = active_pairs(self.problem, tau, price, reach, self.n_threads)
             self.passes += 1.0
         self.passes += len(self._active.value) / whole

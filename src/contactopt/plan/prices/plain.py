@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.plan.prices.dual import Evaluation, Solver
+from contactopt.plan.prices.exact import exact_prices
 from contactopt.plan.prices.problem import Problem
 from contactopt.policy.kernels import SOFTMAX
 
@@ -72,24 +73,59 @@ def solve_plain(
     """
     solver = solver or Solver(problem, n_threads=n_threads)
     n = len(problem.weight)
-    if start is not None:
+    n = len(problem.weight)
+    found = None
+    if n < 3 * _SAMPLES[0]:
+        found = _exactly(solver, start, target_gap)
+    elif start is not None:
         solver.narrow = True
         at = int(np.argmin(np.abs(np.log(np.array(_TAUS) / max(smoothing, _TAUS[-1])))))
-        best, tau = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
-        if best.residual <= 1e-3:
-            return PlainSolution(best.prices, best.value, best.bound, tau, best.residual)
+        found = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
+    if found is None or found[0].residual > 1e-3:
         solver.narrow = False
-    n, at, start = len(problem.weight), 0, np.zeros(solver.n_prices)
+        found = _from_nothing(solver, target_gap)
+    best, tau = found
+    return PlainSolution(best.prices, best.value, best.bound, tau, best.residual)
+
+
+def _exactly(
+    solver: Solver, start: Floats | None, target_gap: float
+) -> tuple[Evaluation, float] | None:
+    """Solve a small problem: rough smooth prices, exact ones, and what splits ties between arms."""
+    if start is None:
+        rough = np.zeros(solver.n_prices)
+        for tau in _TAUS[:2]:
+            rough = solver.solve(SOFTMAX, tau, rough, tolerance=1e-2, max_passes=25).prices
+    else:
+        rough = start
+    prices = exact_prices(solver, rough)
+    if prices is None:
+        return None
+    solver.narrow = True
+    found = None
+    # each from the exact prices: those of another tau lie far off in its units
+    for tau in _TAUS[4:]:
+        here = solver.solve(SOFTMAX, tau, prices, tolerance=1e-6, max_passes=40)
+        if found is None or here.residual <= max(found[0].residual, 1e-6):
+            found = here, tau
+        if here.residual <= 1e-6 and abs(here.bound - here.value) <= 0.5 * target_gap * here.bound:
+            break
+    return found
+
+
+def _from_nothing(solver: Solver, target_gap: float) -> tuple[Evaluation, float]:
+    """Solve by smoothing alone, larger problems on samples first."""
+    problem, n = solver.problem, len(solver.problem.weight)
+    at, start = 0, np.zeros(solver.n_prices)
     for size in _SAMPLES if solver.n_prices else ():
         if n < 3 * size:
             break
-        part = Solver(problem.sample(n // size), n_threads=n_threads, narrow=at > 0)
+        part = Solver(problem.sample(n // size), n_threads=solver.n_threads, narrow=at > 0)
         found, tau = _walk(part, start, _TAUS[at:], target_gap, 1e-4)
         start, at = found.prices, _TAUS.index(tau)
         solver.passes += part.passes * len(part.problem.weight) / n
-    solver.narrow = solver.narrow or at > 0
-    best, tau = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
-    return PlainSolution(best.prices, best.value, best.bound, tau, best.residual)
+    solver.narrow = at > 0
+    return _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
 
 
 def _walk(

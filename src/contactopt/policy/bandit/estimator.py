@@ -30,10 +30,11 @@ Ints = npt.NDArray[np.int64]
 #: without a floor of one's own: this share of every row is spread over its eligible actions, which
 #: keeps the effective sample of the uniform policy at least so large a share of the rounds
 _FLOOR_SHARE = 0.003
-#: strengths are estimated anew once the rounds have grown by this share
-_GROWTH = 0.5
-#: steps of the strengths' fixed point: from nothing, and on from the last strengths
-_FIRST_STEPS, _STEPS = 12, 2
+#: strengths are estimated anew once the rounds have grown by this share: in the first so many
+#: rounds, and after them
+_GROWTH, _LATER_GROWTH, _EARLY_ROUNDS = 0.25, 0.5, 5000
+#: steps of the strengths' fixed point: from nothing, on from the last strengths, and later
+_FIRST_STEPS, _STEPS, _LATER_STEPS = 30, 3, 1
 
 
 class BanditPolicy(BaseEstimator):
@@ -58,7 +59,8 @@ class BanditPolicy(BaseEstimator):
     exploration : LogBarrier or Softmax, optional
         The log barrier where None.
     tau : float
-        Dimensionless exploration weight, positive.
+        Dimensionless exploration weight, positive. Small, because optimism does most of the
+        exploring here; plans without optimism need about ten times as much.
     floor : float, optional
         Least probability of an eligible action (at most half of a row goes into floors); 0.003
         divided by the number of eligible actions where None.
@@ -70,6 +72,8 @@ class BanditPolicy(BaseEstimator):
         Numbers that describe the actions; cold actions then start from those like them.
     random_state : int, optional
         Seed of the draws; fresh entropy where None.
+    num_threads : int
+        Threads that propose for large batches; probabilities do not depend on it.
 
     Attributes
     ----------
@@ -104,12 +108,13 @@ class BanditPolicy(BaseEstimator):
         *,
         n_actions: int | None = None,
         exploration: Exploration | None = None,
-        tau: float = 0.005,
+        tau: float = 0.0005,
         floor: float | None = None,
-        optimism: float = 0.4,
+        optimism: float = 1.2,
         forgetting: float = 1.0,
         action_features: Any = None,
         random_state: int | None = 0,
+        num_threads: int = 1,
     ) -> None:
         self.n_actions = n_actions
         self.exploration = exploration
@@ -119,6 +124,7 @@ class BanditPolicy(BaseEstimator):
         self.forgetting = forgetting
         self.action_features = action_features
         self.random_state = random_state
+        self.num_threads = num_threads
 
     # -- learning -------------------------------------------------------------------------------
 
@@ -185,6 +191,8 @@ class BanditPolicy(BaseEstimator):
         known = getattr(self, "n_actions_", self.n_actions)
         rounds = checked_rounds(action, reward, propensity, mask, n, known)
         m = known if known is not None else _actions_seen(rounds.action, mask)
+        if n == 0 and not hasattr(self, "design_"):
+            return self  # no row has shown the columns yet
         design = getattr(self, "design_", None) or BanditDesign().fit(X)
         matrix = design.transform(X)
         decisions = getattr(self, "decisions_", None) or LearnedDecisions()
@@ -364,17 +372,20 @@ class BanditPolicy(BaseEstimator):
         floor = (0.0, _FLOOR_SHARE) if self.floor is None else (float(self.floor), 0.0)
         setting = (method, float(self.tau), *floor, float(self.optimism))
         if not hasattr(self, "statistics_"):
-            return Proposal.cold(m).probabilities(np.zeros((n, 0)), eligible, *setting)
-        return self._proposed().probabilities(self.design_.transform(X), eligible, *setting)
+            return Proposal.cold(m).probabilities(np.zeros((n, 0)), eligible, setting)
+        matrix = self.design_.transform(X)
+        return self._proposed().probabilities(matrix, eligible, setting, self.num_threads)
 
     def _proposed(self) -> Proposal:
         """Return the current proposal, solving the layers where something was learned since."""
         if getattr(self, "_proposal_", None) is None:
             last: Strengths | None = getattr(self, "strengths_", None)
             since = getattr(self, "rounds_at_strengths_", 0)
+            early = self.n_rounds_ <= _EARLY_ROUNDS
+            growth = _GROWTH if early else _LATER_GROWTH
             steps = 0
-            if last is None or self.n_rounds_ >= (1.0 + _GROWTH) * since:
-                steps = _FIRST_STEPS if last is None else _STEPS
+            if last is None or self.n_rounds_ >= (1.0 + growth) * since:
+                steps = _FIRST_STEPS if last is None else _STEPS if early else _LATER_STEPS
                 self.rounds_at_strengths_ = self.n_rounds_
             layers = BayesianLinear(action_features=self.action_features, max_iterations=steps)
             self.layers_ = layers.fit(self.statistics_, last)
@@ -398,6 +409,8 @@ class BanditPolicy(BaseEstimator):
                 f"BanditPolicy: tau={self.tau} must be positive",
                 hint="small values such as 0.001 explore little; 0 would leave no propensities",
             )
+        if not (isinstance(self.num_threads, int | np.integer) and self.num_threads >= 1):
+            raise ConfigError(f"BanditPolicy: num_threads={self.num_threads!r} is below 1")
         if self.floor is not None and not 0.0 <= self.floor < 1.0:
             raise ConfigError(f"BanditPolicy: floor={self.floor} is outside [0, 1)")
         if not (np.isfinite(self.optimism) and self.optimism >= 0):
@@ -420,6 +433,7 @@ class BanditPolicy(BaseEstimator):
                 "forgetting": self.forgetting,
                 "action_features": _plain(self.action_features),
                 "random_state": self.random_state,
+                "num_threads": self.num_threads,
             },
             "stream": self._stream().bit_generator.state,
         }

@@ -32,10 +32,12 @@ __all__ = [
 MOST = 1e100
 
 #: sums may be reordered only where the order is fixed by the loop itself
-_FUSED = {"contract"}
+_kernel = compiled(fastmath={"contract"}, error_model="numpy")
+#: sums of pairs rely on every rounding
+_exact = compiled(error_model="numpy")
 
 
-@compiled
+@_exact
 def row_keys(X, arm, y, weight, mixers, out):
     """Fill ``out`` with arm (upper bits) and a hash of the row: sorting by it fixes the order.
 
@@ -59,10 +61,10 @@ def row_keys(X, arm, y, weight, mixers, out):
     return bad
 
 
-@compiled
+@_exact
 def _add_pairs(high, low, block):
     for i in range(high.shape[0]):
-        for j in range(high.shape[1]):
+        for j in range(i + 1):
             s = high[i, j]
             p = block[i, j]
             t = s + p
@@ -71,14 +73,14 @@ def _add_pairs(high, low, block):
             high[i, j] = t
 
 
-@compiled
+@_exact
 def add_sums(high, low, block):
-    """Add ``block`` (m, k, k) to the sums ``high + low``: two doubles carry 106 bits (Knuth)."""
+    """Add lower halves (m, k, k) to the sums ``high + low``: pairs carry 106 bits (Knuth)."""
     for a in range(high.shape[0]):
         _add_pairs(high[a], low[a], block[a])
 
 
-@compiled
+@_exact
 def add_moments(X, y, weight, order, starts, high, low):
     """Add w z z', z = (1, x, y), of rows ``order[starts[a]:starts[a + 1]]`` to arm a's sums.
 
@@ -101,7 +103,7 @@ def add_moments(X, y, weight, order, starts, high, low):
             _add_pairs(high[a], low[a], np.dot(z.T, z))
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def standardised(moments, centre, scale, out):
     """Moments of (column - centre) scale; ``moments`` holds lower halves, ``out`` is whole."""
     for a in range(moments.shape[0]):
@@ -114,7 +116,7 @@ def standardised(moments, centre, scale, out):
                 out[a, j, i] = v
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def _factor(A):
     """Turn the upper half of A into U with U'U = A (rows lie together in memory)."""
     D = A.shape[0]
@@ -128,7 +130,7 @@ def _factor(A):
                 A[i, j] -= f * A[k, j]
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def _inverted(U, W):
     """Fill W with the inverse of the lower triangle U', zeros above."""
     D = U.shape[0]
@@ -145,7 +147,7 @@ def _inverted(U, W):
             W[i, j] *= f
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def _covered(W, x, half, out):
     """Fill ``out`` with W' W x, ``half`` with W x."""
     D = W.shape[0]
@@ -161,7 +163,7 @@ def _covered(W, x, half, out):
             out[j] += f * W[i, j]
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def solve_layers(moments, noise, prior, root, pulled, covered):
     """Posterior of every arm's coefficients under the prior N(0, diag(prior)).
 
@@ -195,7 +197,7 @@ def solve_layers(moments, noise, prior, root, pulled, covered):
     covered[:] = np.dot(stacked.T, stacked)
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov, mean):
     """Shared coefficients of all arms, and every arm's mean drawn towards them.
 
@@ -223,7 +225,7 @@ def share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov,
             mean[a, i] += pulled[a, i]
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def scaled_rows(X, centre, scale, out, single):
     """Fill ``out`` (n, d + 1) and ``single`` with the scaled design, constant first."""
     d = X.shape[1]
@@ -236,7 +238,7 @@ def scaled_rows(X, centre, scale, out, single):
             single[r, j + 1] = v
 
 
-@compiled(fastmath=_FUSED)
+@_kernel
 def lengths(upper, lower, out):
     """Fill ``out`` (m, n) with the lengths of rows through every arm's root.
 
@@ -254,7 +256,7 @@ def lengths(upper, lower, out):
             out[a, r] = np.sqrt(out[a, r])
 
 
-@compiled
+@_exact
 def _write_row(q, arms, size, eps, out):
     """Write a row's integers, the largest taking the remainder."""
     left = np.int64(UNIT)
@@ -271,18 +273,19 @@ def _write_row(q, arms, size, eps, out):
     out[largest] += left
 
 
-@compiled(fastmath=_FUSED)
-def barrier_rows(method, tau, floor, floor_share, optimism, scale, mean, sd, mask, out):
+@_kernel
+def barrier_rows(method, tau, floor, floor_share, optimism, mean, sd, mask, out):
     """Fill the integer probabilities of rows: exploration and floor, without `wait`.
 
     Parameters
     ----------
     floor, floor_share : float
         Least probability of an eligible arm: ``floor + floor_share / (eligible arms)``.
-    optimism, scale : float
-        Posterior standard deviations added to the mean; unit of ``sd``.
+    optimism : float
+        Posterior standard deviations added to the mean.
     mean : float array, shape (n, m)
     sd : float32 array, shape (m, n)
+        Both in units of the response's standard deviation.
     mask : bool array, shape (n, m), or (0, m) where all arms are eligible
     out : int64 array, shape (n, m)
         Zeros on entry; rows without an eligible arm stay 0.
@@ -299,7 +302,7 @@ def barrier_rows(method, tau, floor, floor_share, optimism, scale, mean, sd, mas
         for a in range(m):
             if mask.shape[0] > 0 and not mask[r, a]:
                 continue
-            width = scale * sd[a, r]
+            width = np.float64(sd[a, r])
             value = mean[r, a] + optimism * width
             gap[size] = value
             arms[size] = a
@@ -311,7 +314,7 @@ def barrier_rows(method, tau, floor, floor_share, optimism, scale, mean, sd, mas
             continue
         for k in range(size):
             gap[k] = best - gap[k]
-        t = tau * max(max(spread / size, RANGE_SHARE * (best - worst)), SMALLEST * scale)
+        t = tau * max(max(spread / size, RANGE_SHARE * (best - worst)), SMALLEST)
         if method == LOG_BARRIER:
             _barrier(gap, size, t, q)
         else:
@@ -319,7 +322,7 @@ def barrier_rows(method, tau, floor, floor_share, optimism, scale, mean, sd, mas
         _write_row(q, arms, size, min(floor + floor_share / size, 0.5 / size), out[r])
 
 
-@compiled
+@_exact
 def whole_rows(probabilities, out):
     """Fill ``out`` with the integers of probabilities; return how many rows hold no lottery."""
     bad = 0
@@ -335,7 +338,7 @@ def whole_rows(probabilities, out):
     return bad
 
 
-@compiled
+@_exact
 def draw_rows(whole, ticket, action, propensity):
     """Draw from integer rows: the arm in whose share the ticket of 0 to 2**36 - 1 falls."""
     for r in range(whole.shape[0]):

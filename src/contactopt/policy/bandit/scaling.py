@@ -82,7 +82,7 @@ class Scaling:
         if not np.isfinite(design.sum()):
             bad = int((~np.isfinite(design)).any(axis=1).sum())
             raise ContractError(
-                f"X holds NaN or infinity in {bad} of {len(X)} rows",
+                f"X holds NaN or infinity in {bad} rows",
                 hint="give a pandas frame, whose missing values are taken as they are, or fill in",
             )
         return design, single

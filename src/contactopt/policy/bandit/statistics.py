@@ -28,6 +28,12 @@ class _Sums:
         self.low = np.zeros((n_arms, size, size))
         self.rows = np.zeros(n_arms)
 
+    def add_total(self, other: _Sums, factor: float) -> None:
+        from contactopt.policy.bandit.kernels import add_sums
+
+        add_sums(self.high, self.low, factor * (other.high + other.low))
+        self.rows += factor * other.rows
+
     def add_sums(self, other: _Sums, factor: float = 1.0) -> None:
         from contactopt.policy.bandit.kernels import add_sums
 
@@ -210,12 +216,13 @@ class LinearStatistics:
         return (older.high + older.low) + (today.high + today.low), older.rows + today.rows
 
     def _sum_older(self, latest: int) -> _Sums:
+        # every day is rounded to doubles first: pairs that differ in their split give the same bits
         older = _Sums(self.n_arms, self.n_features + 2)
         if self._folded is not None:
-            older.add_sums(self._folded[1], self.forgetting ** (latest - self._folded[0]))
+            older.add_total(self._folded[1], self.forgetting ** (latest - self._folded[0]))
         for day in self.days:
             if day < latest:
-                older.add_sums(self._days[day], self.forgetting ** (latest - day))
+                older.add_total(self._days[day], self.forgetting ** (latest - day))
         return older
 
     def rows(self) -> Floats:

@@ -81,7 +81,14 @@ class ResidualLayer(BaseEstimator):
         self.forgetting = forgetting
         self.slope_sd = slope_sd
 
-    def fit(self, nest: ArmNest, days: Iterable[DayStatistics], *, today: int) -> ResidualLayer:
+    def fit(
+        self,
+        nest: ArmNest,
+        days: Iterable[DayStatistics],
+        *,
+        today: int,
+        design_effect: float = 1.0,
+    ) -> ResidualLayer:
         """Learn from statistics of days, in any order and cut into any shards.
 
         Parameters
@@ -91,6 +98,10 @@ class ResidualLayer(BaseEstimator):
             None: the prior, which corrects nothing.
         today : int
             Days since the epoch; ages count back from it.
+        design_effect : float
+            How many times the variance of sums over customers exceeds that of independent rows:
+            windows of one customer overlap and hold the same payments (Kish, "Survey Sampling",
+            1965, chapter 8).
         """
         total = forgotten(nest, days, today=today, forgetting=self.forgetting)
         self.nest_ = nest
@@ -98,7 +109,7 @@ class ResidualLayer(BaseEstimator):
         channel = np.full(len(nest.channels), _LEAST_VARIANCE)
         np.divide(total.prior, total.prior_weight, out=channel, where=known)
         channel = np.maximum(channel, _LEAST_VARIANCE)
-        self.noise_ = total.squares / total.rows if total.rows else 1.0
+        self.noise_ = total.squares / total.count * design_effect if total.count else 1.0
         found = None
         for by_stage in _SHARES:
             for by_arm in _SHARES:
@@ -113,6 +124,7 @@ class ResidualLayer(BaseEstimator):
             "rows": total.rows,
             "weight": total.weight,
             "noise": self.noise_,
+            "design_effect": design_effect,
             "share_of_stages": found[2],
             "share_of_slots": found[3],
             "slope": 1.0 + float(self.mean_[nest.slope]) if len(self.mean_) else 1.0,

@@ -28,6 +28,8 @@ class DayStatistics:
     cross : float array, shape (d,)
     squares, weight : float
         Sums of weight x residual squared, and of weights.
+    count : float
+        Decisions, each for as much of it as has been seen: weight is precision times that.
     rows : int
         Decisions with more than one possible action.
     prior, prior_weight : float arrays, shape (n_channels,)
@@ -39,6 +41,7 @@ class DayStatistics:
     cross: Floats
     squares: float
     weight: float
+    count: float
     rows: int
     prior: Floats
     prior_weight: Floats
@@ -48,7 +51,7 @@ class DayStatistics:
         """Return the statistics of no decision."""
         d, c = nest.size, len(nest.channels)
         zero = np.zeros
-        return cls(day, zero((d, d)), zero(d), 0.0, 0.0, 0, zero(c), zero(c))
+        return cls(day, zero((d, d)), zero(d), 0.0, 0.0, 0.0, 0, zero(c), zero(c))
 
     @classmethod
     def of(
@@ -59,8 +62,10 @@ class DayStatistics:
         weight: Floats,
         prior: Floats,
         prior_weight: Floats,
+        *,
+        seen: Floats | float = 1.0,
     ) -> DayStatistics:
-        """Add up the rows of a block."""
+        """Add up the rows of a block; ``seen`` is the part of each window that is known."""
         weighted = design * weight[:, None]
         return cls(
             day=day,
@@ -68,6 +73,7 @@ class DayStatistics:
             cross=weighted.T @ residual,
             squares=float(weight @ residual**2),
             weight=float(weight.sum()),
+            count=float(np.broadcast_to(seen, weight.shape)[weight > 0].sum()),
             rows=int((weight > 0).sum()),
             prior=prior,
             prior_weight=prior_weight,
@@ -98,6 +104,7 @@ def forgotten(
         cross=total([p.cross for p in parts]),
         squares=float(total([np.array([p.squares]) for p in parts])[0]),
         weight=float(total([np.array([p.weight]) for p in parts])[0]),
+        count=float(total([np.array([p.count]) for p in parts])[0]),
         rows=sum(p.rows for p in parts),
         prior=total([p.prior for p in parts]),
         prior_weight=total([p.prior_weight for p in parts]),

@@ -124,15 +124,16 @@ def clone_incumbent(
     """
     stages = stage_of(np.asarray(segment, dtype=object))
     touches = view.touches
-    hour = view.journal.zones[touches["customer"].to_numpy(np.int64)] if len(touches) else None
+    owner = touches["customer"].to_numpy(np.int64)
     since = view.as_of_us - days * _DAY_US
     started = touches["started_us"].to_numpy(np.int64)
     outbound = (touches["direction"] == "outbound").to_numpy()
     own = outbound & (started >= since) & (started < view.as_of_us)
-    if hour is None or not own.any():
+    if not own.any():
         return None
-    action = _actions_of(actions, touches["channel"].to_numpy(object)[own], started[own], hour[own])
-    who = touches["customer"].to_numpy(np.int64)[own][action >= 0]
+    zone = view.journal.zones[owner[own]]
+    action = _actions_of(actions, touches["channel"].to_numpy(object)[own], started[own], zone)
+    who = owner[own][action >= 0]
     action = action[action >= 0]
     if action.size == 0:
         return None

@@ -25,11 +25,8 @@ def _plain(found: Estimate) -> dict[str, Any]:
 
 
 def _estimate(state: dict[str, Any]) -> Estimate:
-    return Estimate(
-        *(math.nan if state[k] is None else float(state[k]) for k in _NUMBERS),
-        int(state["n"]),
-        str(state["reason"]),
-    )
+    value, low, high = (math.nan if state[k] is None else float(state[k]) for k in _NUMBERS)
+    return Estimate(value, low, high, int(state["n"]), str(state["reason"]))
 
 
 @dataclass(frozen=True)

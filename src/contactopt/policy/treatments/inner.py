@@ -73,7 +73,8 @@ def inner_choice(table: TreatmentTable, *, heat: float, floor: float) -> InnerCh
     heat : float
         Temperature in posterior standard deviations; 0 takes the best.
     floor : float
-        Least probability of every valid treatment, at most half of an equal share.
+        Least probability of every valid treatment; all of a group together at most 1/400, but
+        never less than one unit.
     """
     effect, temperature = _effects(table)
     least = max(round(floor * INNER_UNIT), 1) if heat > 0 else 0
@@ -113,8 +114,9 @@ def temperatures(effect: Floats, spread: Floats, starts: Ints) -> Floats:
 def softmax_units(effect: Floats, temperature: Floats, starts: Ints, least: int) -> Ints:
     """Round the softmax of each segment to units that sum to exactly `INNER_UNIT`.
 
-    Each member gets ``least`` first (at most half of an equal share); of the rest its share rounded
-    down; what then remains goes, one unit each, to the largest remainders, ties to the first.
+    Each member gets ``least`` first (less in large groups, `least_units`); of the rest its share
+    rounded down; what then remains goes, one unit each, to the largest remainders, ties to the
+    first.
     """
     if len(starts) < 2:
         return np.zeros(0, dtype=np.int64)
@@ -126,13 +128,18 @@ def softmax_units(effect: Floats, temperature: Floats, starts: Ints, least: int)
     t = np.repeat(np.maximum(temperature, 1e-300), size)
     q = np.exp(np.where(gap > 0, -gap / t, 0.0))
     q /= np.repeat(np.add.reduceat(q, first), size)
-    low = np.minimum(least, INNER_UNIT // (2 * size))
+    low = least_units(least, size)
     rest = np.repeat(INNER_UNIT - low * size, size)
     share = q * rest
     units = np.floor(share).astype(np.int64)
     left = INNER_UNIT - low * size - np.add.reduceat(units, first)
     order = _one_each(np.arange(len(gap)), -(share - units), starts, np.repeat(left, size))
     return units + np.repeat(low, size) + order
+
+
+def least_units(least: int, size: Ints) -> Ints:
+    """Return the least units of a group's members: all together 1/400, but one unit each."""
+    return np.minimum(least, np.maximum(INNER_UNIT // (400 * size), 1))
 
 
 def _one_each(place: Ints, key: npt.NDArray, starts: Ints, count: Ints | int) -> Ints:

@@ -51,11 +51,11 @@ def offers_in_flight(view: JournalView, config: StrategyConfig) -> Ints:
         return state
     place = {o.offer_id: k for k, o in enumerate(config.offers)}
     days = np.array([o.valid_days for o in config.offers], dtype=np.int64)
-    code = made["offer_id"].map(place).fillna(-1).to_numpy(dtype=np.int64)
+    code: Ints = made["offer_id"].map(place).fillna(-1).to_numpy(dtype=np.int64).astype(np.int64)
     who = made["customer"].to_numpy(dtype=np.int64)
     stands = _last_instant(view, who, made["at_us"].to_numpy(dtype=np.int64), code, days)
     live = stands >= view.as_of_us
-    who, code = who[live], code[live]
+    who, code = who[live], code[live].astype(np.int64)
     low = np.full(len(state), len(place), dtype=np.int64)
     high = np.full(len(state), -2, dtype=np.int64)
     np.minimum.at(low, who, code)

@@ -1,0 +1,319 @@
+"""Thirty simulated days: true net money of every policy, each acting in its own copy of one world.
+
+    python benchmarks/thirty_days.py [--customers 2000] [--days 30] [--seeds 10] [--workers 2]
+                                     [--only NAME ...] [--no-effect] [--out FILE]
+
+A world runs 100 days under its incumbent and a strategy is fitted on its tables. Then each policy
+plans day after day in a copy of that world that has the same chances: same law, same capacities,
+same allocation and draw. Money is the money ledger's: payments that count, each once, less
+reversals, variable cost, complaints and opt-outs. Differences to ours are paired by world, with a
+95 % interval over worlds (Student). With --no-effect the world's contacts change nothing, and the
+right thing is to wait: contacts per customer and day are printed. All figures are *simulated*.
+
+Policies
+--------
+contactopt            fit once, explore within the budget, update every fifth day
+never updated         the same without `update`
+fixed waterfall       text early, call at ten when mid, call and letter when late
+voice only            agent calls at ten, largest debt first
+epsilon-greedy        LightGBM P(pays | contacted so) x amount; one customer in ten at random
+most engaged          the channel and hour with the best answer rate in the log, for everybody
+constant              one effect per channel x reach x amount, never updated, no exploration
+LP on static scores   the response scores less cost, never updated
+
+Waterfall, voice, epsilon-greedy and most engaged know no effect; the last two are static.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from compare_policies import contact_log, rivals
+from orchestration_year import attempts_of_today
+
+WARM_UP_DAYS, UPDATE_DAYS, EPSILON = 100, 5, 0.1
+OURS, STILL = "contactopt", "never updated"
+#: name here -> name among the rivals of compare_policies; None: made here
+POLICIES: dict[str, str | None] = {
+    OURS: None,
+    STILL: None,
+    "fixed waterfall": "fixed waterfall",
+    "voice only": "voice only",
+    "epsilon-greedy": "response x amount",
+    "most engaged": None,
+    "constant": None,
+    "LP on static scores": "LP on static scores",
+}
+KNOW_NO_EFFECT = ("fixed waterfall", "voice only", "epsilon-greedy", "most engaged")
+
+
+def run_policy(
+    name: str, seed: int, customers: int, days: int, no_effect: bool, bundle: str
+) -> dict[str, Any]:
+    """Run one policy in one world and return its money per customer and its contacts."""
+    import contactopt as co
+    from contactopt.journal.money_ledger import money_ledger
+    from contactopt.journal.terms import open_journal
+    from contactopt.simulation import capacity_table
+
+    logging.getLogger("contactopt").setLevel(logging.ERROR)
+    began = time.process_time()
+    world = make_world(seed, customers, days, no_effect)
+    strategy = co.ContactStrategy.load(bundle)
+    config, since, spent, budget = strategy.config, world.as_of, 0.0, 0.0
+    with tempfile.TemporaryDirectory(prefix="contactopt-days-") as log:
+        for k in range(days):
+            portfolio, as_of = world.portfolio(), world.as_of
+            if name == OURS and k and k % UPDATE_DAYS == 0:
+                strategy.update(portfolio, as_of=as_of, log=log)
+            capacity = capacity_table(customers, as_of.date())
+            batch = strategy.score(portfolio, as_of=as_of, random_state=seed + k)
+            plan = decide(name, strategy, batch, portfolio, capacity, seed + k)
+            if name == OURS:
+                plan.write(log)
+                truth = world.true_values(batch.actions, as_of, objective=config.objective)
+                spent += realised_cost(batch, plan, truth, capacity, config)
+                budget += float(plan.summary()["exploration_and_control_cost"])
+            world.step(world.day, attempts_of_today(plan.to_frame(), as_of.date()))
+    view = open_journal(world.portfolio(), config).as_of(world.as_of)
+    objective = config.objective
+    ledger = money_ledger(
+        view,
+        since=since,
+        period_days=days + 1,
+        cost_per_complaint=objective.cost_per_complaint,
+        cost_per_opt_out=objective.cost_per_opt_out,
+    )
+    return {
+        "policy": name,
+        "seed": seed,
+        "net": float(ledger["net"].sum()) / customers,
+        "paid": float(ledger["paid"].sum()) / customers,
+        "contacts": float(ledger["contacts"].sum()) / customers / days,
+        "exploration_true": spent / customers,
+        "exploration_planned": budget / customers,
+        "cpu_seconds": time.process_time() - began,
+    }
+
+
+def decide(name: str, strategy, batch, portfolio, capacity: pd.DataFrame, seed: int):
+    """Return the plan of a policy: its scores through the same allocation and draw."""
+    from contactopt.plan import rank
+    from contactopt.policy import ContactPolicy
+
+    config = strategy.config
+    if name in (OURS, STILL):
+        return rank(
+            batch, policy=strategy.policy_, capacity=capacity, pools=config.pools,
+            random_state=seed,
+        )  # fmt: skip
+    plain = ContactPolicy(exploration=None, holdout_share=0.0)
+    scored = batch
+    if name == "most engaged":
+        scored = most_engaged(batch, portfolio, config)
+    elif name != "constant":
+        scores, allowed = rival_scores(name, strategy, batch, portfolio, config, seed)
+        scored = replace(batch, value=scores, lift=scores, allowed=batch.allowed & allowed)
+    return rank(scored, policy=plain, capacity=capacity, pools=config.pools, random_state=seed)
+
+
+_RESPONSE: dict[str, Any] = {}
+
+
+def rival_scores(name: str, strategy, batch, portfolio, config, seed: int):
+    """Return scores and mask of a rival; its response model is trained once per world."""
+    import compare_policies
+
+    if "model" not in _RESPONSE:
+        _RESPONSE["model"] = compare_policies.response_model(
+            strategy, *contact_log(portfolio, batch.as_of, config)
+        )
+    found = rivals(
+        portfolio, batch.as_of, config, batch, strategy, seed, response=_RESPONSE["model"]
+    )
+    scores, allowed = found[str(POLICIES[name])]
+    if name == "epsilon-greedy":
+        rng = np.random.default_rng([seed, 7])
+        random_scores, random_mask = found["random eligible"]
+        lucky = (rng.random(len(scores)) < EPSILON)[:, None]
+        scores, allowed = (
+            np.where(lucky, random_scores, scores),
+            np.where(lucky, random_mask, allowed),
+        )
+    return scores, allowed
+
+
+def most_engaged(batch, portfolio, config):
+    """Everybody by the channel and at the hour that were answered best, largest debt first."""
+    from contactopt.journal.terms import open_journal
+    from contactopt.models.reach.attempt_history import attempt_history
+
+    attempts = attempt_history(open_journal(portfolio, config).as_of(batch.as_of))
+    attempts = attempts[attempts["local_hour"].notna().to_numpy()]
+    rate = attempts.groupby(["channel", "local_hour"])["reached"].agg(["mean", "size"])
+    channel, hour = rate[rate["size"] >= 30]["mean"].idxmax()
+    own = np.array(
+        [a.channel == channel and a.slot_local_hour in (None, int(hour)) for a in batch.actions]
+    )
+    debt = np.repeat(batch.amount[:, None], len(own), axis=1)
+    return replace(batch, value=debt, lift=debt, allowed=batch.allowed & own)
+
+
+def realised_cost(batch, plan, truth, capacity: pd.DataFrame, config) -> float:
+    """Return the true value that exploration and control gave up against tau = 0."""
+    from contactopt.plan import rank
+    from contactopt.policy import ContactPolicy
+
+    plain = ContactPolicy(exploration=None, holdout_share=0.0)
+    greedy = rank(batch, policy=plain, capacity=capacity, pools=config.pools)
+
+    def value(p) -> float:
+        return float((p.allocation.probabilities[:, :-1] / 2.0**36 * truth).sum())
+
+    return value(greedy) - value(plan)
+
+
+def make_world(seed: int, customers: int, days: int, no_effect: bool):
+    """Return a world at the end of the incumbent's days."""
+    from contactopt.simulation import PRESETS, World
+
+    preset = PRESETS["mixed"]
+    if no_effect:
+        nothing = tuple(tuple(0.0 for _ in row) for row in preset.strength)
+        none = (0.0, 0.0, 0.0, 0.0)
+        preset = replace(
+            preset, name="no_effect", strength=nothing, promise_share=none, paid_now_share=none,
+            plan_share=none,
+        )  # fmt: skip
+    length = WARM_UP_DAYS + days
+    world = World(preset, n_customers=customers, random_state=seed, n_days=length)
+    return world.run(WARM_UP_DAYS)
+
+
+def fit_world(seed: int, customers: int, days: int, no_effect: bool, folder: str) -> str:
+    """Fit the strategy of one world and save it, for all policies alike."""
+    import contactopt as co
+    from contactopt.config import StrategyConfig
+    from contactopt.simulation import strategy_mapping
+
+    logging.getLogger("contactopt").setLevel(logging.ERROR)
+    world = make_world(seed, customers, days, no_effect)
+    config = StrategyConfig.from_mapping({**strategy_mapping("mixed"), "random_state": seed})
+    path = f"{folder}/{seed}"
+    co.ContactStrategy(config=config).fit(world.portfolio(), as_of=world.as_of).save(path)
+    return path
+
+
+def table_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """Money per customer, and ours less each, paired by world."""
+    from scipy.stats import t
+
+    net = runs.pivot_table(index="seed", columns="policy", values="net")
+    rows = []
+    for name in net.columns:
+        gain = (net[OURS] - net[name]).to_numpy()
+        half = (
+            t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+            if len(gain) > 1
+            else np.nan
+        )
+        own = runs[runs["policy"] == name]
+        rows.append(
+            {
+                "policy": name,
+                "net money": net[name].mean(),
+                "ours less it": gain.mean(),
+                "+-": half,
+                "worlds ahead": int((gain > 0).sum()),
+                "contacts a day": own["contacts"].mean(),
+            }
+        )
+    return pd.DataFrame(rows).sort_values("net money", ascending=False, ignore_index=True)
+
+
+def main() -> None:
+    """Run all worlds and policies, print and keep what was counted."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--customers", type=int, default=2_000)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=list(POLICIES))
+    parser.add_argument("--no-effect", action="store_true")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    began, seeds = time.monotonic(), range(args.first_seed, args.first_seed + args.seeds)
+    with (
+        tempfile.TemporaryDirectory(prefix="contactopt-worlds-") as folder,
+        # a process for each run: what one world trained is not there in the next
+        ProcessPoolExecutor(
+            args.workers, mp_context=get_context("spawn"), max_tasks_per_child=1
+        ) as pool,
+    ):
+        bundles = {
+            seed: pool.submit(fit_world, seed, args.customers, args.days, args.no_effect, folder)
+            for seed in seeds
+        }
+        jobs = [
+            pool.submit(
+                run_policy,
+                name,
+                seed,
+                args.customers,
+                args.days,
+                args.no_effect,
+                bundles[seed].result(),
+            )
+            for seed in seeds
+            for name in args.only
+        ]
+        runs = pd.DataFrame([_told(job.result()) for job in jobs])
+    table = table_of(runs)
+    print(f"Simulated: {args.customers} customers, {args.days} days, {args.seeds} worlds")
+    print(table.round(3).to_string(index=False))
+    ours = runs[runs["policy"] == OURS]
+    print(
+        f"exploration and control: true cost {ours['exploration_true'].mean():.2f} per customer, "
+        f"planned {ours['exploration_planned'].mean():.2f} (estimated)"
+    )
+    if args.out:
+        report = {
+            "customers": args.customers,
+            "days": args.days,
+            "seeds": args.seeds,
+            "no_effect": args.no_effect,
+            "seconds": round(time.monotonic() - began),
+            "runs": runs.round(4).to_dict("records"),
+            "table": table.round(4).to_dict("records"),
+        }
+        args.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+
+
+def _told(run: dict[str, Any]) -> dict[str, Any]:
+    print(
+        f"{run['policy']}, world {run['seed']}: {run['net']:.2f} per customer, "
+        f"{run['cpu_seconds']:.0f} s of CPU",
+        file=sys.stderr,
+        flush=True,
+    )
+    return run
+
+
+if __name__ == "__main__":
+    main()
