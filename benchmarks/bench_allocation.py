@@ -1,4 +1,4 @@
-"""How fast and how good is the allocation, beside linear-programming solvers and greedy rules?
+"""How fast and good the allocation is, beside linear-programming solvers and greedy rules.
 
     python benchmarks/bench_allocation.py [--customers 100000] [--slots 60] [--rows 30] [--seed 0]
         [--threads 2] [--repeats 3] [--pdlp-python PYTHON] [--out FILE]
@@ -26,15 +26,13 @@ import argparse
 import json
 import os
 import resource
-import subprocess
 import sys
-import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+from allocation_rivals import Clock, greedy_run, highs_run, pdlp_run
 from capacity_batches import CapacityCase, make_case
 
 from contactopt.plan.draw import build_tree, draw
@@ -45,23 +43,10 @@ from contactopt.plan.prices.problem import Problem
 from contactopt.plan.prices.warm_start import WarmStart
 from contactopt.plan.ranking import _open_problem
 from contactopt.policy import ContactPolicy, control_group
-from contactopt.policy.compiled import compiled
 
 PLAIN = ContactPolicy(exploration=None, holdout_share=0.0)
 #: without control group, so that what is spent is exploration; tau_learn never in the way
 BINDING = ContactPolicy(exploration_share=0.03, tau_learn=1.0, holdout_share=0.0)
-
-
-class Clock:
-    """Wall and CPU seconds of one piece of work."""
-
-    def __enter__(self) -> Clock:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._wall
-        self.cpu_seconds = time.process_time() - self._cpu
 
 
 def open_case(case: CapacityCase, threads: int) -> tuple[CellMap, Problem, Clock]:
@@ -128,6 +113,19 @@ def exploring_run(case: CapacityCase, policy: ContactPolicy, threads: int) -> di
     }
 
 
+def beside_highs(case: CapacityCase) -> dict:
+    """Solve a case with HiGHS and with ours, on one thread."""
+    found = highs_run(open_case(case, 1)[1])
+    ours, best = plain_run(case, 1), found["optimum"]
+    return {
+        **found,
+        "ours_seconds": ours["seconds"],
+        "ours_cpu_seconds": ours["cpu_seconds"],
+        "ours_value_below_optimum": (best - ours["value"]) / best,
+        "ours_bound_above_optimum": (ours["bound"] - best) / best,
+    }
+
+
 def _yesterday(case: CapacityCase, policy, control, threads: int) -> WarmStart:
     rng = np.random.default_rng(1)
     noise = rng.lognormal(0.0, 0.1, case.batch.value.shape).astype(np.float32)
@@ -172,108 +170,6 @@ def draw_run(case: CapacityCase, threads: int, seeds: int = 3) -> dict:
         "largest_excess_over_expectation": float(max(margin)),
         "largest_margin_held": float(rows.margin.max(initial=0.0)),
     }
-
-
-# ---- rivals --------------------------------------------------------------------------------------
-
-
-@compiled
-def _fill(order, who, value, usage, cell, cover, left, free):
-    """Take pairs in order wherever customer and rows have room; return the value taken."""
-    total = 0.0
-    for k in order:
-        i, c, u = who[k], cell[k], usage[k]
-        if value[k] <= 0.0 or not free[i]:
-            continue
-        fits = True
-        for r in range(left.size):
-            if c < cover.shape[1] and cover[r, c] and left[r] < u:
-                fits = False
-        if not fits:
-            continue
-        free[i] = False
-        total += value[k]
-        for r in range(left.size):
-            if c < cover.shape[1] and cover[r, c]:
-                left[r] -= u
-    return total
-
-
-def greedy_run(problem: Problem) -> dict:
-    """Best action then truncation, and one list of all pairs by value."""
-    n = len(problem.weight)
-    who = np.repeat(np.arange(n), np.diff(problem.starts))
-    cover = problem.rows.table.cover
-    found = {}
-    with Clock() as clock:
-        order = np.argsort(-problem.value, kind="stable")
-        _, first = np.unique(who[order], return_index=True)  # each customer's dearest pair
-        best = order[np.sort(first)]
-    found["sort_seconds"] = clock.seconds
-    for name, taken in (("truncation", best), ("global", order)):
-        left, free = problem.rows.limit.copy(), np.ones(n, dtype=bool)
-        found[name] = _fill(
-            taken, who, problem.value, problem.usage, problem.cell, cover, left, free
-        )
-    return found
-
-
-def highs_run(case: CapacityCase, customers: int) -> dict:
-    """Solve the first customers with HiGHS and with ours."""
-    from scipy.optimize import linprog
-    from scipy.sparse import csr_matrix, vstack
-
-    _, problem, _ = open_case(case, 1)
-    n, pairs = len(problem.weight), len(problem.value)
-    who = np.repeat(np.arange(n), np.diff(problem.starts))
-    inside = np.column_stack([problem.rows.table.cover, np.zeros(len(problem.rows.table), bool)])
-    with Clock() as clock:
-        one = csr_matrix((np.ones(pairs), (who, np.arange(pairs))), shape=(n, pairs))
-        rows = csr_matrix(np.where(inside[:, problem.cell], problem.usage, 0.0))
-        found = linprog(
-            -problem.value, A_ub=vstack([one, rows]).tocsr(),
-            b_ub=np.concatenate([np.ones(n), problem.rows.limit]), bounds=(0, None),
-            method="highs",
-        )  # fmt: skip
-    ours = plain_run(case, 1)
-    best = -float(found.fun)
-    return {
-        "customers": customers,
-        "seconds": clock.seconds,
-        "cpu_seconds": clock.cpu_seconds,
-        "optimum": best,
-        "ours_seconds": ours["seconds"],
-        "ours_cpu_seconds": ours["cpu_seconds"],
-        "ours_value_below_optimum": (best - ours["value"]) / best,
-        "ours_bound_above_optimum": (ours["bound"] - best) / best,
-    }
-
-
-def pdlp_run(problem: Problem, python: str, limit: float, threads: int) -> dict | None:
-    """Run PDLP in a child process; None where it is not there."""
-    probe = subprocess.run(
-        [python, "-c", "import ortools, scipy"], capture_output=True, env=_clean(), check=False
-    )
-    if probe.returncode != 0:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "problem.npz"
-        np.savez(
-            path, starts=problem.starts, value=problem.value, usage=problem.usage,
-            cell=problem.cell, cover=problem.rows.table.cover, limit=problem.rows.limit,
-        )  # fmt: skip
-        child = Path(__file__).with_name("pdlp_child.py")
-        done = subprocess.run(
-            [python, str(child), str(path), str(limit), str(threads)],
-            capture_output=True, text=True, env=_clean(), check=False,
-        )  # fmt: skip
-    if done.returncode != 0:
-        raise RuntimeError(f"PDLP failed: {done.stderr[-500:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _clean() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
 
 
 # ---- the run -------------------------------------------------------------------------------------
@@ -321,7 +217,7 @@ def run(given: argparse.Namespace) -> dict:
         first = make_case(
             given.highs_customers, n_actions=given.slots, n_rows=given.rows, seed=given.seed
         )
-        result["highs"] = highs_run(first, given.highs_customers)
+        result["highs"] = beside_highs(first)
     if pdlp:
         p = result["pdlp"]
         p["ratio"] = p["seconds"] / result["plain"]["seconds"]
@@ -331,61 +227,73 @@ def run(given: argparse.Namespace) -> dict:
     return result
 
 
-def show(r: dict) -> list[str]:
-    """Print the table; return the bars that were missed."""
-    s, p = r["settings"], r["plain"]
+def show(r: dict) -> None:
+    """Print the table."""
+    s, p, d = r["settings"], r["plain"], r["draw"]
+
+    def line(name: str, seconds: float, cpu: float, told: str) -> None:
+        print(f"{name:28}{seconds:9.2f}{cpu:9.2f}   {told}")
+
     print(
         f"{s['customers']:,} customers x {s['slots']} actions, {r['pairs']:,} eligible pairs, "
         f"{r['rows']} rows ({r['counting_rows']} counted in whole contacts), "
-        f"{s['threads']} threads, load {r['load'][0]:.1f}"
+        f"{s['threads']} threads, load {r['load'][0]:.1f}\n{'':28}{'wall s':>9}{'CPU s':>9}"
     )
-    print(f"{'':28}{'wall s':>9}{'CPU s':>9}")
-    print(f"{'plain, scores to integers':28}{p['seconds']:9.2f}{p['cpu_seconds']:9.2f}   "
-          f"gap {p['gap']:.1e}, fullest row {p['worst_row']:.6f}, {p['passes']} passes")  # fmt: skip
-    missed = []
-    if p["gap"] > 5e-5 or p["worst_row"] > 1 + 1e-9:
-        missed.append("gap or feasibility of the plain plan")
+    told = f"gap {p['gap']:.1e}, fullest row {p['worst_row']:.6f}, {p['passes']} passes"
+    line("plain, scores to integers", p["seconds"], p["cpu_seconds"], told)
     for e in r["exploring"]:
-        name = f"exploring, share {e['share']:g}"
-        print(f"{name:28}{e['seconds']:9.2f}{e['cpu_seconds']:9.2f}   loss {e['loss_of_budget']:.3f}"
-              f" of the budget{'' if e['binds'] else ' (tau_learn reached)'}, "
-              f"{e['passes']} passes")  # fmt: skip
-        print(f"{'  warm':28}{e['seconds_warm']:9.2f}{e['cpu_seconds_warm']:9.2f}   loss "
-              f"{e['loss_of_budget_warm']:.3f}, {e['passes_warm']} passes")  # fmt: skip
-        for loss in (e["loss_of_budget"], e["loss_of_budget_warm"]):
-            if loss > 1 or (e["binds"] and loss < 0.9):
-                missed.append("loss against budget")
-        if e["passes"] > 120 or e["passes_warm"] > 20 or e["worst_row"] > 1 + 1e-9:
-            missed.append("passes or feasibility of an exploring plan")
-    d = r["draw"]
-    print(f"{'draw, all p interior':28}{d['seconds']:9.2f}{d['cpu_seconds']:9.2f}   "
-          f"rows exceeded {d['rows_exceeded']}; minutes and money at most "
-          f"{d['largest_excess_over_expectation']:.1f} above expectation, margin held up to "
-          f"{d['largest_margin_held']:.1f}")  # fmt: skip
-    if d["rows_exceeded"] or not d["interior"]:
-        missed.append("draw")
-    for name, share in r["greedy_share_of_bound"].items():
-        print(f"greedy, {name}: {share:.4f} of the dual bound; ours {1 - p['gap']:.6f}")
+        end = "" if e["binds"] else " (tau_learn reached)"
+        for kind, name in (("", f"exploring, share {e['share']:g}"), ("_warm", "  warm")):
+            told = f"loss {e['loss_of_budget' + kind]:.3f} of the budget{end}"
+            told += f", {e['passes' + kind]} passes"
+            line(name, e["seconds" + kind], e["cpu_seconds" + kind], told)
+    told = f"rows exceeded {d['rows_exceeded']}; minutes and money at most "
+    told += f"{d['largest_excess_over_expectation']:.1f} above expectation, margin held up to "
+    line(
+        "draw, all p interior", d["seconds"], d["cpu_seconds"],
+        told + f"{d['largest_margin_held']:.1f}",
+    )  # fmt: skip
     if r["highs"]:
         h = r["highs"]
-        print(f"{'HiGHS, ' + format(h['customers'], ',') + ' customers':28}{h['seconds']:9.2f}"
-              f"{h['cpu_seconds']:9.2f}   {h['seconds'] / h['ours_seconds']:.0f} times ours; our "
-              f"bound is {h['ours_bound_above_optimum']:.1e} above its optimum, our value "
-              f"{h['ours_value_below_optimum']:.1e} below")  # fmt: skip
+        told = f"{h['seconds'] / h['ours_seconds']:.0f} times ours; our bound is "
+        told += f"{h['ours_bound_above_optimum']:.1e} above its optimum, our value "
+        told += f"{h['ours_value_below_optimum']:.1e} below"
+        line(f"HiGHS, {h['customers']:,} customers", h["seconds"], h["cpu_seconds"], told)
     if r["pdlp"] is None:
         print("PDLP: NOT THERE (give --pdlp-python with ortools and scipy); no ratio")
     else:
         q = r["pdlp"]
-        print(f"{'PDLP 1e-4, solve only':28}{q['seconds']:9.2f}{q['cpu_seconds']:9.2f}   "
-              f"{q['ratio']:.0f} times ours ({q['cpu_ratio']:.0f} in CPU); {q['below_bound']:.1e} "
-              f"below the bound, fullest row {q['worst_row']:.6f}")  # fmt: skip
-        if s["customers"] >= 100_000 and q["ratio"] < 70:
-            missed.append("70 times PDLP")
-    if s["customers"] >= 1_000_000 and (p["seconds"] > 5 or d["seconds"] > 10):
-        missed.append("5 s to allocate or 10 s to draw a million customers")
+        told = f"{q['ratio']:.0f} times ours ({q['cpu_ratio']:.0f} in CPU); {q['below_bound']:.1e} "
+        told += f"below the bound, fullest row {q['worst_row']:.6f}, "
+        told += "converged" if q["reason"] == 1 else "STOPPED at its time limit"
+        line("PDLP 1e-4, solve only", q["seconds"], q["cpu_seconds"], told)
+    for name, share in r["greedy_share_of_bound"].items():
+        print(f"greedy, {name}: {share:.4f} of the dual bound; ours {1 - p['gap']:.6f}")
     print(f"peak memory {r['peak_memory_gb']:.2f} GB")
-    print("ok" if not missed else "MISSED: " + "; ".join(sorted(set(missed))))
-    return missed
+
+
+def missed_bars(r: dict) -> list[str]:
+    """Return the bars that were missed."""
+    p, d, explored = r["plain"], r["draw"], r["exploring"]
+    losses = [
+        (e["binds"], e[name])
+        for e in explored
+        for name in ("loss_of_budget", "loss_of_budget_warm")
+    ]
+    large, huge = (r["settings"]["customers"] >= size for size in (100_000, 1_000_000))
+    bars = {
+        "gap <= 5e-5 and no row exceeded": p["gap"] <= 5e-5 and p["worst_row"] <= 1 + 1e-9,
+        "loss within the budget": all(loss <= 1 for _, loss in losses),
+        "at least 0.9 of it where it binds": all(loss >= 0.9 for binds, loss in losses if binds),
+        "rows of exploring plans": all(e["worst_row"] <= 1 + 1e-9 for e in explored),
+        "120 passes cold": all(e["passes"] <= 120 for e in explored),
+        "20 passes warm": all(e["passes_warm"] <= 20 for e in explored),
+        "draw: interior, no row exceeded": d["interior"] and d["rows_exceeded"] == 0,
+        "70 times PDLP": not large or r["pdlp"] is None or r["pdlp"]["ratio"] >= 70,
+        "a million in 5 s": not huge or p["seconds"] <= 5,
+        "a million drawn in 10 s": not huge or d["seconds"] <= 10,
+    }
+    return [name for name, met in bars.items() if not met]
 
 
 def main() -> int:
@@ -404,7 +312,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     result = run(given)
-    missed = show(result)
+    show(result)
+    missed = missed_bars(result)
+    print("ok" if not missed else "MISSED: " + "; ".join(missed))
     if given.out:
         given.out.write_text(json.dumps(result, indent=1) + "\n")
     return 1 if missed else 0

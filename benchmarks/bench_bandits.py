@@ -1,7 +1,7 @@
 """The bandit against the others on their own ground: true mean reward, regret, rounds per second.
 
     python benchmarks/bench_bandits.py [--seeds 5] [--tasks linear sparse penbased]
-        [--data FOLDER] [--peers NAME ...] [--peer-python PYTHON ...] [--out FILE]
+        [--data FOLDER] [--peers NAME ...] [--peer-python PYTHON ...] [--threads 2] [--out FILE]
 
 Tasks: linear and sparse are generated (100,000 rounds, 12 actions, 31 features, batches of 1,000;
 in sparse 1-2 % rewards and half of the actions of each row ineligible); penbased turns the
@@ -12,10 +12,9 @@ action. Rows of our policy and of the NumPy baselines run here, each peer in a c
 mabwiser, contextualbandits and vowpalwabbit with this interpreter or the first --peer-python in
 which they can be imported (beside NumPy). Peers that are not there are named at the end.
 
-Our policy is `contactopt.BanditPolicy` at its defaults on every task.
+Our policy is `contactopt.BanditPolicy` at its defaults on every task, with --threads threads (on
+which no probability depends).
 """
-
-# requirements: 003-30
 
 from __future__ import annotations
 
@@ -28,13 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-_HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(_HERE / "bandits"))
-
-from baselines import Ridge  # noqa: E402  (the folder is no package)
-from peer import PEERS  # noqa: E402
-from tasks import FIRST_SEED, TASKS, play  # noqa: E402
+from bandits.baselines import Ridge
+from bandits.peer import PEERS
+from bandits.tasks import FIRST_SEED, TASKS, play
 
 _OURS = "contactopt BanditPolicy"
 _BASELINES = {"numpy ridge, greedy": "greedy", "numpy ridge, inverse gap": "inverse_gap"}
@@ -46,17 +41,19 @@ _RATIO, _WORST, _SHARE, _SPEED = 1.15, 1.3, 0.003, 1e6
 class Ours:
     """The public class at its defaults."""
 
-    def __init__(self, n_actions: int, seed: int) -> None:
+    def __init__(self, n_actions: int, seed: int, threads: int = 1) -> None:
         from contactopt import BanditPolicy
 
-        self.policy = BanditPolicy(n_actions=n_actions, random_state=seed)
+        self.policy = BanditPolicy(n_actions=n_actions, random_state=seed, num_threads=threads)
 
     def choose(self, X: Any, mask: Any) -> tuple[Any, Any]:
+        """Propose and draw."""
         p = self.policy.action_probabilities(X, mask)
         action, self.propensity = self.policy.draw(X, mask, probabilities=p)
         return action, p
 
     def learn(self, X: Any, action: Any, reward: Any, mask: Any) -> None:
+        """Learn with the logged propensities."""
         self.policy.update(X, action, reward, self.propensity, mask)
 
 
@@ -84,9 +81,13 @@ def find_python(package: str, pythons: list[str]) -> str | None:
 
 def run_peer(python: str, name: str, task: str, seed: int, data: Path | None) -> dict[str, Any]:
     """Run one peer in a child process."""
-    command = [python, str(_HERE / "bandits" / "peer.py"), name, task, str(seed)]
+    command = [python, "-m", "bandits.peer", name, task, str(seed)]
     done = subprocess.run(
-        command + ([str(data)] if data else []), capture_output=True, text=True, check=False
+        command + ([str(data.resolve())] if data else []),
+        cwd=Path(__file__).resolve().parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
@@ -94,12 +95,12 @@ def run_peer(python: str, name: str, task: str, seed: int, data: Path | None) ->
 
 
 def play_all(
-    task_name: str, seed: int, data: Path | None, peers: dict[str, str]
+    task_name: str, seed: int, data: Path | None, peers: dict[str, str], threads: int
 ) -> dict[str, dict[str, Any]]:
     """All competitors on one task and seed."""
     task = TASKS[task_name](seed, data)
     m, d = task.truth.shape[1], task.X.shape[1]
-    found = {_OURS: play(Ours(m, seed), task)}
+    found = {_OURS: play(Ours(m, seed, threads), task)}
     found |= {name: play(Ridge(m, d, seed, how), task) for name, how in _BASELINES.items()}
     found |= {n: run_peer(python, n, task_name, seed, data) for n, python in peers.items()}
     return found
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("CONTACTOPT_DATA"))
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--peer-python", nargs="+", default=[], help="interpreters with peers")
+    parser.add_argument("--threads", type=int, default=2, help="num_threads of our policy")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     data = Path(args.data) if args.data else None
@@ -187,7 +189,7 @@ def main() -> None:
     results = {}
     for task in tasks:
         seeds = range(args.first_seed, args.first_seed + args.seeds)
-        results[task] = summary([play_all(task, seed, data, peers) for seed in seeds])
+        results[task] = summary([play_all(task, seed, data, peers, args.threads) for seed in seeds])
         show(task, results[task])
     verdict = judged(results) if results else {}
     print("\n" + json.dumps(verdict, indent=1))

@@ -206,8 +206,8 @@ def main() -> None:
     if args.case is not None:
         print(json.dumps(one_case(args.portfolio, args.case)))
         return
-    days = learning(args)
     cases = cost(args)
+    days = learning(args)
     one, many = cases
     seconds = [c["score_s"] + c["rank_s"] + c["write_s"] for c in cases]
     late = [d["share_of_possible_gain"] for d in days[-5:]]

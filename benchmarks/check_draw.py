@@ -217,18 +217,25 @@ def main() -> int:
     }  # fmt: skip
     off_by = abs(found["mean_z2"] - 1.0) / found["standard_error"]
     print(f"customers {n}, actions {m} and wait, rows {found['rows']}, seeds {seeds:,}")
-    print(f"chi-square p-values of {len(chi)} customers, KS against uniform: p = "
-          f"{found['ks_p']:.4f}")  # fmt: skip
-    print(f"{found['cells']} cells with expected count >= 100: mean z^2 {found['mean_z2']:.3f}, "
-          f"standard error {found['standard_error']:.3f}; over {_BLOCKS} blocks of seeds "
-          f"{found['mean_z2_of_blocks']:.4f} ({found['standard_error_of_blocks']:.4f}); "
-          f"largest |z| {found['largest_z']:.2f}")  # fmt: skip
-    print(f"{found['counting_rows']} counting rows off floor and ceiling: "
-          f"{found['counting_rows_off']} times; masked actions drawn: {found['masked_drawn']}")  # fmt: skip
+    print(
+        f"chi-square p-values of {len(chi)} customers, KS against uniform: p = {found['ks_p']:.4f}"
+    )
+    print(
+        f"{found['cells']} cells with expected count >= 100: mean z^2 {found['mean_z2']:.3f}, "
+        f"standard error {found['standard_error']:.3f}; over {_BLOCKS} blocks of seeds "
+        f"{found['mean_z2_of_blocks']:.4f} ({found['standard_error_of_blocks']:.4f}); "
+        f"largest |z| {found['largest_z']:.2f}"
+    )
+    print(
+        f"{found['counting_rows']} counting rows off floor and ceiling: "
+        f"{found['counting_rows_off']} times; masked actions drawn: {found['masked_drawn']}"
+    )
     for row in found["weighted_rows"]:
-        print(f"{row['row']}: {row['units']:.2f} {row['unit']}, margin {row['margin']:.2f}; at most"
-              f" {row['most_above_expectation']:.2f} above its expectation, beyond its units in "
-              f"{row['share_of_draws_beyond_units']:.2%} of the draws")  # fmt: skip
+        print(
+            f"{row['row']}: {row['units']:.2f} {row['unit']}, margin {row['margin']:.2f}; at most"
+            f" {row['most_above_expectation']:.2f} above its expectation, beyond its units in "
+            f"{row['share_of_draws_beyond_units']:.2%} of the draws"
+        )
     print("same draw:", ", ".join(f"{k} {v}" for k, v in found["same"].items()))
     good = (
         found["ks_p"] > 0.001

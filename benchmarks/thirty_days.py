@@ -9,6 +9,7 @@ same allocation and draw. Money is the money ledger's: payments that count, each
 reversals, variable cost, complaints and opt-outs. Differences to ours are paired by world, with a
 95 % interval over worlds (Student). With --no-effect the world's contacts change nothing, and the
 right thing is to wait: contacts per customer and day are printed. All figures are *simulated*.
+Requirement 000-15.
 
 Policies
 --------

@@ -24,8 +24,11 @@ class Ridge:
         self.rng = np.random.default_rng([seed, 7])
         self.explore = explore
 
-    def choose(self, X: Floats, mask: npt.NDArray[np.bool_] | None):
-        theta = np.linalg.solve(self.gram, self.cross[:, :, None])[:, :, 0]
+    def choose(
+        self, X: Floats, mask: npt.NDArray[np.bool_] | None
+    ) -> tuple[npt.NDArray[np.int64], Floats | None]:
+        """Return actions, and their probabilities where they are known."""
+        theta = np.asarray(np.linalg.solve(self.gram, self.cross[:, :, None])[:, :, 0], np.float64)
         value = X @ theta.T
         n, m = value.shape
         if self.explore == "thompson":
@@ -52,6 +55,7 @@ class Ridge:
         return np.sqrt(noise) * np.sqrt(((X @ root) ** 2).sum(axis=2)).T
 
     def learn(self, X: Floats, action: npt.NDArray[np.int64], reward: Floats, mask: object) -> None:
+        """Add the batch to the Gram matrices."""
         for a in range(len(self.gram)):
             rows = action == a
             own = X[rows]

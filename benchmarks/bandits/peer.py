@@ -1,6 +1,6 @@
 """One peer on one task, in a process of its own; run by bench_bandits.py with the peer's Python.
 
-    PYTHON benchmarks/bandits/peer.py NAME TASK SEED [DATA]
+    PYTHON -m bandits.peer NAME TASK SEED [DATA]      (from the folder benchmarks)
 
 Prints one JSON line. Needs NumPy and the peer; nothing of contactopt.
 """
@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tasks import TASKS, play
+
+from bandits.tasks import TASKS, play
 
 #: peer -> (package to import, what it is run with)
 PEERS = {
@@ -28,7 +29,7 @@ class Mabwiser:
     """LinUCB at its defaults; where actions are ineligible, the best expectation among the rest."""
 
     def __init__(self, name: str, m: int, d: int, seed: int) -> None:
-        from mabwiser.mab import MAB, LearningPolicy
+        from mabwiser.mab import MAB, LearningPolicy  # pyright: ignore[reportMissingImports]
 
         self.m = m
         self.model = MAB(list(range(m)), LearningPolicy.LinUCB(), seed=seed)
@@ -36,6 +37,7 @@ class Mabwiser:
         self.fitted = False
 
     def choose(self, X, mask):
+        """Return actions, and their probabilities where they are known."""
         if not self.fitted:
             return _at_random(self.rng, len(X), self.m, mask), None
         if mask is None:
@@ -45,6 +47,7 @@ class Mabwiser:
         return np.where(mask, value, -np.inf).argmax(axis=1), None
 
     def learn(self, X, action, reward, mask):
+        """Learn the batch chosen last."""
         self.model.partial_fit(action, reward, contexts=X)
         self.fitted = True
 
@@ -53,7 +56,7 @@ class ContextualBandits:
     """LinUCB, and LinTS drawing from confidence intervals; the constant is already in X."""
 
     def __init__(self, name: str, m: int, d: int, seed: int) -> None:
-        from contextualbandits.online import LinTS, LinUCB
+        from contextualbandits.online import LinTS, LinUCB  # pyright: ignore[reportMissingImports]
 
         given = {"fit_intercept": False, "random_state": seed}
         self.m = m
@@ -64,6 +67,7 @@ class ContextualBandits:
         self.fitted = False
 
     def choose(self, X, mask):
+        """Return actions, and their probabilities where they are known."""
         if not self.fitted:
             return _at_random(self.rng, len(X), self.m, mask), None
         if mask is None:
@@ -72,6 +76,7 @@ class ContextualBandits:
         return np.where(mask, value, -np.inf).argmax(axis=1), None
 
     def learn(self, X, action, reward, mask):
+        """Learn the batch chosen last."""
         self.model.partial_fit(X, action, reward)
         self.fitted = True
 
@@ -80,7 +85,7 @@ class VowpalWabbit:
     """squarecb or regcbopt over actions that cross with the features; costs are -reward."""
 
     def __init__(self, name: str, m: int, d: int, seed: int) -> None:
-        from vowpalwabbit import Workspace
+        from vowpalwabbit import Workspace  # pyright: ignore[reportMissingImports]
 
         kind = name.split()[1]
         self.model = Workspace(
@@ -91,6 +96,7 @@ class VowpalWabbit:
         self.rng = np.random.default_rng([seed, 7])
 
     def choose(self, X, mask):
+        """Return actions, and their probabilities where they are known."""
         n = len(X)
         scale = np.maximum(np.abs(X).max(axis=0), 1e-12)
         self.p = np.zeros((n, self.m))
@@ -107,7 +113,8 @@ class VowpalWabbit:
         return np.minimum(drawn, self.m - 1), self.p
 
     def learn(self, X, action, reward, mask):
-        for i, (shared, arms) in enumerate(zip(self.lines, self.open)):
+        """Learn the batch chosen last."""
+        for i, (shared, arms) in enumerate(zip(self.lines, self.open, strict=True)):
             a = action[i]
             label = f"0:{-reward[i]}:{self.p[i, a]} "
             self.model.learn([shared] + [(label if b == a else "") + f"|A a{b}" for b in arms])

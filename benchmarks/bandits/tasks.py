@@ -71,14 +71,15 @@ class Policy(Protocol):
 def linear(seed: int, data: Path | None = None) -> Task:
     """P(reward) = clip(0.5 + 0.15 Z, 0, 1); 12 actions, 31 features, batches of 1,000."""
     rng = np.random.default_rng(seed)
-    X, Z, _ = _scores(rng)
+    X, Z = _scores(rng)
     return Task(X, np.clip(0.5 + 0.15 * Z, 0, 1), None, 1000, rng.random(len(X)))
 
 
 def sparse(seed: int, data: Path | None = None) -> Task:
     """logistic(b + 0.7 Z), b ~ N(-4.3, 0.4) per action; half of each row's actions ineligible."""
     rng = np.random.default_rng(seed)
-    X, Z, m = _scores(rng)
+    X, Z = _scores(rng)
+    m = Z.shape[1]
     b = rng.normal(-4.3, 0.4, m)
     mask = np.argsort(rng.random(Z.shape), axis=1) < m // 2
     return Task(X, 1 / (1 + np.exp(-(b + 0.7 * Z))), mask, 1000, rng.random(len(X)))
@@ -96,11 +97,11 @@ def penbased(seed: int, data: Path | None = None) -> Task:
     return Task(X, np.eye(label.max() + 1)[label], None, 100, rng.random(len(X)))
 
 
-def _scores(rng: np.random.Generator) -> tuple[Floats, Floats, int]:
+def _scores(rng: np.random.Generator) -> tuple[Floats, Floats]:
     n, d, m = 100_000, 30, 12
     X = rng.standard_normal((n, d))
     theta = rng.standard_normal((m, d)) / np.sqrt(d)
-    return np.column_stack([X, np.ones(n)]), X @ theta.T, m
+    return np.column_stack([X, np.ones(n)]), X @ theta.T
 
 
 TASKS: dict[str, Callable[..., Task]] = {
@@ -117,7 +118,7 @@ def play(policy: Policy, task: Task) -> dict[str, Any]:
     them, else that of the actions it chose. The effective share of the uniform policy is
     1 / mean(w^2), w the weight of the uniform policy over the eligible actions (expected).
     """
-    n, m = task.truth.shape
+    n = len(task.truth)
     seconds, value, squares, told = 0.0, 0.0, 0.0, True
     for first in range(0, n, task.batch):
         rows = slice(first, min(first + task.batch, n))

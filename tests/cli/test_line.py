@@ -117,6 +117,26 @@ def test_second_fit_challenges_and_can_be_promoted(two_runs: Any) -> None:
     assert run("rollback", "s", cwd=folder)["version"] == "1"
 
 
+def test_an_update_from_the_log_is_registered_as_challenger(two_runs: Any) -> None:
+    """Tables, log and the command line are all that the loop needs."""
+    folder, _ = two_runs[0]
+    told = run(
+        *("update", "W/portfolio", "--model", "models:/s@champion", "--log", "plan"),
+        *("--as-of", "latest", "--register", "s", "--save", "next"),
+        cwd=folder,
+    )
+    assert told["update"]["batches"] == 1
+    assert told["update"]["decisions"] == 300
+    assert told["registered"]["alias"] == "challenger"
+    assert told["saved"]["content_hash"] == told["registered"]["content_hash"]
+    again = run(
+        *("update", "W/portfolio", "--model", "next", "--log", "plan", "--as-of", "latest"),
+        *("--save", "again"),
+        cwd=folder,
+    )
+    assert again["saved"]["content_hash"] == told["saved"]["content_hash"]
+
+
 def test_a_strategy_file_alone_ranks_on_priors(two_runs: Any) -> None:
     folder, _ = two_runs[0]
     capacity = pd.DataFrame({"pool": ["agents"], "date": ["2026-01-10"], "units": [0]})

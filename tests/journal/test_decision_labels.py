@@ -82,7 +82,7 @@ def test_a_decision_not_carried_out_keeps_its_label() -> None:
 
 
 def test_label_is_the_whole_window_whoever_was_contacted_in_it() -> None:
-    """001-19: never cut at, split by or filtered on a later contact."""
+    """Never cut at, split by or filtered on a later contact."""
     later = touch("t2", at("03-05"), "promise", decision_id="d2", channel="sms")
     paid = [
         payment("p1", at("03-03"), 10.0),

@@ -87,6 +87,7 @@ def test_what_an_update_read(loop: Loop, updated: co.ContactStrategy) -> None:
     assert updated.version != load(loop).version
 
 
+# 002-13
 def test_thirty_small_updates_are_one_large_one_bit_for_bit(loop: Loop, updated, tmp_path) -> None:
     step = load(loop)
     for k, hours in enumerate((24, 48)):
@@ -106,6 +107,7 @@ def test_thirty_small_updates_are_one_large_one_bit_for_bit(loop: Loop, updated,
     pd.testing.assert_frame_equal(*plans)
 
 
+# 000-15
 def test_a_late_row_finds_its_decision(loop: Loop, updated: co.ContactStrategy) -> None:
     payments = loop.portfolio.tables["payments"]
     late = (payments["paid_at"] > load(loop).as_of_).to_numpy()

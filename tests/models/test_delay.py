@@ -1,4 +1,4 @@
-"""Late rewards are expected by channel, stage and calendar, never taken as zero (000-22)."""
+"""Late rewards are expected by channel, stage and calendar, never taken as zero."""
 
 from __future__ import annotations
 

@@ -92,6 +92,13 @@ def test_rows_are_exact_lotteries(seed, tau, floor, optimism, share):
     assert (propensity[at] == p[at, action[at]]).all()
 
 
+def test_threads_change_no_bit():
+    X, mask = log(5, n=3000)[0], np.random.default_rng(0).random((3000, 3)) < 0.7
+    one = learned().action_probabilities(X, mask)
+    for threads in (2, 3):
+        assert np.array_equal(learned(num_threads=threads).action_probabilities(X, mask), one)
+
+
 def test_rows_do_not_depend_on_their_neighbours():
     policy, X = learned(), log(5, n=3000)[0]
     whole = policy.action_probabilities(X)
@@ -175,7 +182,8 @@ def test_forgetting_follows_a_change_of_habits():
     action, day = rng.integers(0, 2, 4000), np.arange(4000) // 100
     better = np.where(day < 30, 0, 1)
     reward = (action == better) + rng.normal(0, 0.5, 4000)
-    p = BanditPolicy(forgetting=0.7).fit(X, action, reward, day=day).action_probabilities([[0.0]])
+    quick = BanditPolicy(forgetting=0.7).fit(X, action, reward, day=day)
+    p = quick.action_probabilities([[0.0]])
     slow = BanditPolicy().fit(X, action, reward, day=day).action_probabilities([[0.0]])
     assert p[0, 1] > 0.9 and slow[0, 0] > 0.9
 
@@ -284,7 +292,7 @@ def test_a_decision_is_learned_once():
 
 
 BAD = {
-    "reward missing": ({"reward": [np.nan, 1.0]}, ContractError, "reward is missing.*1 rows.*row 0"),
+    "reward missing": ({"reward": [np.nan, 1.0]}, ContractError, "missing.*1 rows.*row 0"),
     "reward infinite": ({"reward": [1.0, -np.inf]}, ContractError, "row 1"),
     "reward text": ({"reward": ["a", "b"]}, ContractError, "numbers"),
     "feature missing": ({"X": [[np.nan, 1, 1, 1], [1, 1, 1, 1.0]]}, ContractError, "NaN"),
@@ -329,7 +337,7 @@ def test_bad_rounds_change_nothing(name, cold):
     [
         {"tau": 0.0}, {"tau": np.nan}, {"floor": -0.1}, {"floor": 1.0}, {"optimism": -1.0},
         {"forgetting": 0.0}, {"n_actions": 0}, {"n_actions": 2.5}, {"exploration": "barrier"},
-        {"action_features": np.ones((2, 1))},
+        {"action_features": np.ones((2, 1))}, {"num_threads": 0},
     ],
     ids=str,
 )  # fmt: skip

@@ -175,11 +175,12 @@ def _scored(
     units, stages = [np.empty(0)], [np.empty(0, dtype=object)]
     for batch_id in batches:
         parts = log.parts(batch_id)
+        known = "segment" in parts.columns
+        names = ["amount", "segment"] if known else ["amount"]
         for first, last in parts.blocks():
-            table = parts.read(first, last)
+            table = parts.read(first, last, names)
             table = table.take(np.arange(0, table.num_rows, parts.width))
             units.append(table.column("amount").to_pandas().to_numpy(np.float64))
-            known = "segment" in table.column_names
             words = table.column("segment").to_pandas().astype(object) if known else None
             stages.append(np.full(last - first, "", object) if words is None else stage_of(words))
     return np.nan_to_num(np.concatenate(units)) * _discount(config), np.concatenate(stages)

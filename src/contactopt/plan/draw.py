@@ -39,6 +39,8 @@ N_BUCKETS = 64
 ORDER = 2
 #: pools whose use the order follows
 _POOLS = 3
+#: so many different uses are groups of their own
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def build_tree(
     expected_use : float array, shape (K,)
     order : int
         1: by use of the tightest such row alone, as the first logs were drawn; 2: by the outermost
-        rows of up to three pools, along a Z-curve.
+        rows of up to three pools, see `_along_curve`.
     n_threads : int
     """
     above, free = _nodes(cells)
@@ -139,24 +141,30 @@ def _inside_another(cover: npt.NDArray[np.bool_], row: int, rows: npt.NDArray[np
 
 
 def _along_curve(uses: list[npt.NDArray[np.float64]], n: int) -> npt.NDArray[np.float64]:
-    """Return each customer's place on a Z-curve through the ranks of their uses.
+    """Return each customer's place on a curve on which neighbours use about as much of everything.
 
-    Figures are compared to seven digits: what is equal but for the rounding of sums is equal.
+    Of several uses the ones with few values cut the customers into groups, the last runs through
+    each group, up and down in turn. Figures are compared to seven digits: what is equal but for the
+    rounding of sums is equal.
     """
-    uses = [u.astype(np.float32) for u in uses]
     if not uses:
         return np.zeros(n)
+    ranked = [np.unique(u.astype(np.float32), return_inverse=True) for u in uses]
+    ranked.sort(key=lambda found: len(found[0]))
     if len(uses) == 1:
-        return uses[0].astype(np.float64)
-    bits = 30 // len(uses)
-    codes = [
-        (np.searchsorted(np.sort(u), u) * (1 << bits) // max(n, 1)).astype(np.int64) for u in uses
-    ]
+        return ranked[0][1].astype(np.float64)
+    groups = int(np.ceil((n / N_BUCKETS) ** (1.0 / len(uses))))
     place = np.zeros(n, dtype=np.int64)
-    for bit in range(bits):
-        for k, code in enumerate(codes):
-            place |= ((code >> bit) & 1) << (bit * len(codes) + k)
-    return place.astype(np.float64)
+    for distinct, code in ranked[:-1]:
+        if len(distinct) > max(groups, _FEW):
+            below = np.cumsum(np.bincount(code, minlength=len(distinct))) - np.bincount(code)
+            code, size = below[code] * groups // n, groups
+        else:
+            size = len(distinct)
+        place = place * size + np.where(place % 2, size - 1 - code, code)
+    distinct, code = ranked[-1]
+    along = code / len(distinct)
+    return place + np.where(place % 2, (len(distinct) - 1) / len(distinct) - along, along)
 
 
 def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:

@@ -106,6 +106,9 @@ def log_strategy(
             _write_texts(store, run, bundle, evaluation)
             for part, content in record.get("parts", {}).items():
                 _write_part(store, run, part, content)
+            learned = getattr(strategy, "update_record_", None)
+            if learned:
+                _write_part(store, run, "update", learned)
             model = _write_model(store, run, bundle, digest)
         except BaseException:
             store.client.set_terminated(run.info.run_id, "FAILED")

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 _HALF_LIVES = (180.0, 45.0, 15.0, 5.0)
 #: newest days that the older attempts have to foretell
 _TEST_DAYS = 5.0
-_MAX_CUSTOMERS = 2_000
+_MAX_CUSTOMERS = 1_000
 #: results that can be told, among the newest and before them, below which nothing is compared
 _LEAST_ROWS = 300
 #: standard errors by which a shorter memory must be better

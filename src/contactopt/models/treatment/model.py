@@ -9,8 +9,9 @@ like: a wrong score of the arm cannot leak into the coefficients. The line is
 with scale the money that one unit of P(pays | reached) is worth, S fixed shares (features of
 templates and offers 1; the same by channel and by stage, and every single template and offer, 1/4
 each: cold messages start from what messages like them do) and one variance v for all, which
-maximises the marginal likelihood. v = 0 is among its candidates: what the log does not show is not
-claimed. Sufficient statistics are kept, so that `update` is exact whatever the batches.
+maximises the marginal likelihood. v = 0 stands unless another is clearly better: what the log does
+not show is not claimed. Sufficient statistics are kept, so that `update` is exact whatever the
+batches.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ Ints = npt.NDArray[np.int64]
 _NESTED = 0.25
 #: candidates of v: standard deviations of a plain coefficient, in units of P(pays | reached)
 _SD = (0.0, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
+#: log likelihood by which some v must be better than none: to choose by noise is dear, while a draw
+#: among messages of which none is known to be better costs nothing
+_EVIDENCE = 3.0
 #: the variance before anything was seen; it only says how wide a new message is explored
 _PRIOR_SD = 0.05
 #: drawn options whose features are laid out at a time
@@ -184,10 +188,9 @@ class TreatmentModel(BaseEstimator):
         values, vectors = np.linalg.eigh(gram)
         values = np.maximum(values, 0.0)
         told = vectors.T @ cross
-        best = (-np.inf, 0.0, 1.0)
-        for sd in _SD:
-            best = max(best, _likelihood(sd, values, told, self._square, self.rows_))
-        _, sd, noise = best
+        found = [_likelihood(sd, values, told, self._square, self.rows_) for sd in _SD]
+        best, none = max(found), found[0]
+        _, sd, noise = best if best[0] - none[0] >= _EVIDENCE else none
         self.prior_sd_ = sd
         spread = sd if sd > 0 else _SD[1]
         precision = values / noise + 1.0 / spread**2

@@ -88,6 +88,11 @@ class ActionParts:
             )
         return rows // self.n_decisions
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that were written; none where there are no parts."""
+        return tuple(self._footers[0].schema.names) if self._footers else ()
+
     def read(self, first: int, last: int, columns: list[str] | None = None) -> Any:
         """Return the rows of decisions ``first`` to ``last`` (exclusive) as a pyarrow Table."""
         import pyarrow as pa

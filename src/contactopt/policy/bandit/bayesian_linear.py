@@ -83,13 +83,14 @@ class BayesianLinear:
         n_slopes = self.scaling_.n_slopes
         now = strengths or Strengths.start(statistics.n_arms, n_slopes)
         layers = solve(scaled, now, features)
-        steps = 0
-        for steps in range(1, self.max_iterations + 1):
+        self.n_iterations_ = 0
+        for _ in range(self.max_iterations):
+            self.n_iterations_ += 1
             last, now = now, layers.stronger(scaled, rows, n_slopes, now)
             layers = solve(scaled, now, features)
             if now.near(last, _SETTLED):
                 break
-        self.strengths_, self.layers_, self.n_iterations_ = now, layers, steps
+        self.strengths_, self.layers_ = now, layers
         self.n_features_in_ = statistics.n_features
         return self
 

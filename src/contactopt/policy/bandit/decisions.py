@@ -33,6 +33,16 @@ class LearnedDecisions:
         self.keys: Keys = np.zeros(0, np.uint64)
         self.said: Keys = np.zeros(0, np.uint64)
 
+    def told(
+        self, ids: Any, action: npt.NDArray[np.int64], reward: Any
+    ) -> tuple[tuple[Keys, Keys], npt.NDArray[np.bool_]]:
+        """Return the keys of decisions not learned yet, and which rows they are; see `fresh`."""
+        if np.shape(ids) != action.shape:
+            raise ContractError(f"decision_id must name each of {len(action)} rows")
+        keys, said = decision_keys(ids, action, reward)
+        fresh = self.fresh(keys, said, ids)
+        return (keys[fresh], said[fresh]), fresh
+
     def fresh(self, keys: Keys, said: Keys, ids: Any) -> npt.NDArray[np.bool_]:
         """Return which rows were not learned yet, shape (n,); nothing is changed.
 

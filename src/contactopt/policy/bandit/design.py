@@ -27,6 +27,10 @@ class BanditDesign(BaseEstimator):
     counts the others; a level of a category that the first rows did not hold sets no column.
     """
 
+    encoder_: Encoder
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[Any]
+
     def fit(self, X: Any) -> BanditDesign:
         """Learn names, levels and medians."""
         matrix = checked_matrix(self, X, reset=True)

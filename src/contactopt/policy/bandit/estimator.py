@@ -10,12 +10,21 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from contactopt.errors import ConfigError, ContractError
 from contactopt.policy.bandit.bayesian_linear import BayesianLinear, checked_features
-from contactopt.policy.bandit.decisions import LearnedDecisions, decision_keys
+from contactopt.policy.bandit.decisions import LearnedDecisions
 from contactopt.policy.bandit.design import BanditDesign
 from contactopt.policy.bandit.proposal import Proposal
-from contactopt.policy.bandit.rounds import Rounds, checked_mask, checked_rounds
+from contactopt.policy.bandit.rounds import (
+    Rounds,
+    actions_seen,
+    checked_mask,
+    checked_rounds,
+    length_of,
+    whole_of,
+)
+from contactopt.policy.bandit.settings import check_settings
+from contactopt.policy.bandit.shards import check_shards
+from contactopt.policy.bandit.state import policy_state, restored
 from contactopt.policy.bandit.statistics import LinearStatistics
 from contactopt.policy.bandit.strengths import Strengths
 from contactopt.policy.exploration import Exploration
@@ -103,6 +112,8 @@ class BanditPolicy(BaseEstimator):
     array([[1., 0.]])
     """
 
+    layers_: BayesianLinear
+
     def __init__(
         self,
         *,
@@ -186,11 +197,11 @@ class BanditPolicy(BaseEstimator):
         ConfigError
             A parameter is out of its range.
         """
-        self._check_parameters()
-        n = _length(X)
+        check_settings(self)
+        n = length_of(X)
         known = getattr(self, "n_actions_", self.n_actions)
         rounds = checked_rounds(action, reward, propensity, mask, n, known)
-        m = known if known is not None else _actions_seen(rounds.action, mask)
+        m = known if known is not None else actions_seen(rounds.action, mask)
         if n == 0 and not hasattr(self, "design_"):
             return self  # no row has shown the columns yet
         design = getattr(self, "design_", None) or BanditDesign().fit(X)
@@ -199,11 +210,7 @@ class BanditPolicy(BaseEstimator):
         learned = rounds.action >= 0
         keys = None
         if decision_id is not None:
-            if np.shape(decision_id) != (n,):
-                raise ContractError(f"decision_id must name each of {n} rows")
-            keys = decision_keys(decision_id, rounds.action, rounds.reward)
-            fresh = decisions.fresh(*keys, decision_id)
-            keys = (keys[0][fresh], keys[1][fresh])
+            keys, fresh = decisions.told(decision_id, rounds.action, rounds.reward)
             learned &= fresh
         statistics = getattr(self, "statistics_", None) or LinearStatistics(
             m, design.n_columns_, forgetting=self.forgetting
@@ -250,19 +257,9 @@ class BanditPolicy(BaseEstimator):
         """
         if not hasattr(other, "statistics_"):
             return self
+        check_shards(self, other)
         if not hasattr(self, "statistics_"):
             return self._take_over(other)
-        same = self.design_.same_as(other.design_) and np.array_equal(
-            _plain(self.action_features), _plain(other.action_features)
-        )
-        if not same:
-            raise ConfigError(
-                "BanditPolicy: the shards differ in columns or action features",
-                hint="frames: let each shard begin with the same first rows, or share one design",
-            )
-        both = self.decisions_.overlap(other.decisions_)
-        if both:
-            raise ContractError(f"{both} decisions were learned by both shards")
         self.statistics_.merge(other.statistics_)
         self.decisions_.add(other.decisions_.keys, other.decisions_.said)
         self.n_rounds_ += other.n_rounds_
@@ -270,8 +267,6 @@ class BanditPolicy(BaseEstimator):
         return self
 
     def _take_over(self, other: BanditPolicy) -> BanditPolicy:
-        if self.forgetting != other.forgetting or self.n_actions not in (None, other.n_actions_):
-            raise ConfigError("BanditPolicy: the shards differ in actions or forgetting")
         self._settle(
             BanditDesign.from_state(other.design_.to_state()),
             other.statistics_.copy(),
@@ -341,7 +336,7 @@ class BanditPolicy(BaseEstimator):
         if probabilities is None:
             whole = self._whole(X, mask)
         else:
-            whole = _whole_of(probabilities, _length(X), self._n_actions())
+            whole = whole_of(probabilities, length_of(X), self._n_actions())
         source = self._stream() if random_state is None else np.random.default_rng(random_state)
         action, propensity = np.empty(len(whole), np.int64), np.empty(len(whole))
         draw_rows(whole, source.integers(0, UNIT, len(whole)), action, propensity)
@@ -363,8 +358,8 @@ class BanditPolicy(BaseEstimator):
         return known
 
     def _whole(self, X: Any, mask: Any) -> Ints:
-        self._check_parameters()
-        m, n = self._n_actions(), _length(X)
+        check_settings(self)
+        m, n = self._n_actions(), length_of(X)
         eligible = checked_mask(mask, n, m)
         if n == 0:
             return np.zeros((0, m), np.int64)
@@ -378,43 +373,27 @@ class BanditPolicy(BaseEstimator):
 
     def _proposed(self) -> Proposal:
         """Return the current proposal, solving the layers where something was learned since."""
-        if getattr(self, "_proposal_", None) is None:
-            last: Strengths | None = getattr(self, "strengths_", None)
-            since = getattr(self, "rounds_at_strengths_", 0)
-            early = self.n_rounds_ <= _EARLY_ROUNDS
-            growth = _GROWTH if early else _LATER_GROWTH
-            steps = 0
-            if last is None or self.n_rounds_ >= (1.0 + growth) * since:
-                steps = _FIRST_STEPS if last is None else _STEPS if early else _LATER_STEPS
-                self.rounds_at_strengths_ = self.n_rounds_
-            layers = BayesianLinear(action_features=self.action_features, max_iterations=steps)
-            self.layers_ = layers.fit(self.statistics_, last)
-            self.strengths_ = self.layers_.strengths_
-            self._proposal_ = Proposal.of(self.layers_)
-        return self._proposal_
+        known: Proposal | None = getattr(self, "_proposal_", None)
+        if known is not None:
+            return known
+        last: Strengths | None = getattr(self, "strengths_", None)
+        since = getattr(self, "rounds_at_strengths_", 0)
+        early = self.n_rounds_ <= _EARLY_ROUNDS
+        growth = _GROWTH if early else _LATER_GROWTH
+        steps = 0
+        if last is None or self.n_rounds_ >= (1.0 + growth) * since:
+            steps = _FIRST_STEPS if last is None else _STEPS if early else _LATER_STEPS
+            self.rounds_at_strengths_ = self.n_rounds_
+        layers = BayesianLinear(action_features=self.action_features, max_iterations=steps)
+        self.layers_ = layers.fit(self.statistics_, last)
+        self.strengths_ = self.layers_.strengths_
+        self._proposal_ = proposal = Proposal.of(self.layers_)
+        return proposal
 
     def _stream(self) -> np.random.Generator:
         if getattr(self, "_stream_", None) is None:
             self._stream_ = np.random.default_rng(self.random_state)
         return self._stream_
-
-    def _check_parameters(self) -> None:
-        m = self.n_actions
-        if m is not None and not (isinstance(m, int | np.integer) and 1 <= m < 2**15):
-            raise ConfigError(f"BanditPolicy: n_actions={m!r} is no whole number from 1 to 32767")
-        if not (self.exploration is None or getattr(self.exploration, "method", None) in (0, 1)):
-            raise ConfigError("BanditPolicy: exploration must be LogBarrier() or Softmax()")
-        if not (np.isfinite(self.tau) and self.tau > 0):
-            raise ConfigError(
-                f"BanditPolicy: tau={self.tau} must be positive",
-                hint="small values such as 0.001 explore little; 0 would leave no propensities",
-            )
-        if not (isinstance(self.num_threads, int | np.integer) and self.num_threads >= 1):
-            raise ConfigError(f"BanditPolicy: num_threads={self.num_threads!r} is below 1")
-        if self.floor is not None and not 0.0 <= self.floor < 1.0:
-            raise ConfigError(f"BanditPolicy: floor={self.floor} is outside [0, 1)")
-        if not (np.isfinite(self.optimism) and self.optimism >= 0):
-            raise ConfigError(f"BanditPolicy: optimism={self.optimism} must be 0 or more")
 
     # -- state ----------------------------------------------------------------------------------
 
@@ -423,84 +402,9 @@ class BanditPolicy(BaseEstimator):
 
     def to_state(self) -> dict[str, Any]:
         """Return parameters, statistics and the state of the draws as plain values."""
-        state: dict[str, Any] = {
-            "parameters": {
-                "n_actions": self.n_actions,
-                "exploration": (self.exploration or LogBarrier()).name,
-                "tau": self.tau,
-                "floor": self.floor,
-                "optimism": self.optimism,
-                "forgetting": self.forgetting,
-                "action_features": _plain(self.action_features),
-                "random_state": self.random_state,
-                "num_threads": self.num_threads,
-            },
-            "stream": self._stream().bit_generator.state,
-        }
-        if hasattr(self, "statistics_"):
-            strengths: Strengths | None = getattr(self, "strengths_", None)
-            state |= {
-                "design": self.design_.to_state(),
-                "statistics": self.statistics_.to_state(),
-                "decisions": self.decisions_.to_state(),
-                "n_rounds": self.n_rounds_,
-                "strengths": None if strengths is None else strengths.to_state(),
-                "rounds_at_strengths": getattr(self, "rounds_at_strengths_", 0),
-            }
-        return state
+        return policy_state(self)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> BanditPolicy:
         """Rebuild from `to_state`: goes on exactly where it was saved."""
-        from contactopt.policy.softmax import Softmax
-
-        given = dict(state["parameters"])
-        known = {e.name: e for e in (LogBarrier(), Softmax())}
-        given["exploration"] = known[given["exploration"]]
-        self = cls(**given)
-        self._stream().bit_generator.state = state["stream"]
-        if "statistics" in state:
-            statistics = LinearStatistics.from_state(state["statistics"])
-            self._settle(
-                BanditDesign.from_state(state["design"]),
-                statistics,
-                LearnedDecisions.from_state(state["decisions"]),
-                statistics.n_arms,
-            )
-            self.n_rounds_ = int(state["n_rounds"])
-            strengths = state["strengths"]
-            self.strengths_ = None if strengths is None else Strengths.from_state(strengths)
-            self.rounds_at_strengths_ = int(state["rounds_at_strengths"])
-        return self
-
-
-def _length(X: Any) -> int:
-    if X is None or not hasattr(X, "__len__"):
-        raise ContractError("X must be an array or frame of shape (n, d)")
-    return len(X)
-
-
-def _actions_seen(action: Ints, mask: Any) -> int:
-    if mask is not None and np.ndim(mask) == 2:
-        return np.shape(mask)[1]
-    most = int(action.max(initial=-1)) + 1
-    if most < 1:
-        raise ContractError("no action to learn from", hint="set n_actions")
-    return most
-
-
-def _whole_of(probabilities: Any, n: int, m: int) -> Ints:
-    from contactopt.policy.bandit.kernels import whole_rows
-
-    given = np.asarray(probabilities, dtype=np.float64)
-    whole = np.empty((n, m), np.int64)
-    if given.shape != (n, m) or whole_rows(given, whole):
-        raise ContractError(
-            "probabilities are not those of action_probabilities for these rows",
-            hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
-        )
-    return whole
-
-
-def _plain(features: Any) -> list[list[float]] | None:
-    return None if features is None else np.asarray(features, dtype=np.float64).tolist()
+        return restored(cls, state)

@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from contactopt.errors import ContractError
 
-__all__ = ["Rounds", "checked_mask", "checked_rounds"]
+__all__ = [
+    "Rounds",
+    "actions_seen",
+    "checked_mask",
+    "checked_rounds",
+    "length_of",
+    "whole_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -100,6 +107,37 @@ def checked_rounds(
         _refuse(~chosen & ~waits, "action was not eligible under the mask")
         _refuse(waits & eligible.any(axis=1), "action -1 where some action was eligible")
     return Rounds(actions, rewards)
+
+
+def length_of(X: Any) -> int:
+    """Return the number of rows of an array or frame."""
+    if X is None or not hasattr(X, "__len__"):
+        raise ContractError("X must be an array or frame of shape (n, d)")
+    return len(X)
+
+
+def actions_seen(action: Ints, mask: Any) -> int:
+    """Return the number of actions: the mask's width, or the largest action + 1."""
+    if mask is not None and np.ndim(mask) == 2:
+        return np.shape(mask)[1]
+    most = int(action.max(initial=-1)) + 1
+    if most < 1:
+        raise ContractError("no action to learn from", hint="set n_actions")
+    return most
+
+
+def whole_of(probabilities: Any, n: int, m: int) -> Ints:
+    """Return the integers behind probabilities; refuse rows that are no exact lottery."""
+    from contactopt.policy.bandit.kernels import whole_rows
+
+    given = np.asarray(probabilities, dtype=np.float64)
+    whole = np.empty((n, m), np.int64)
+    if given.shape != (n, m) or whole_rows(given, whole):
+        raise ContractError(
+            "probabilities are not those of action_probabilities for these rows",
+            hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
+        )
+    return whole
 
 
 def _width(mask: Any) -> int:

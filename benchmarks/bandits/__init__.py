@@ -1,0 +1,1 @@
+"""Bandit tasks, NumPy baselines and peers of bench_bandits.py."""
