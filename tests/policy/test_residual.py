@@ -90,7 +90,6 @@ def test_nothing_learned_corrects_nothing_and_uncertainty_only_shrinks() -> None
 def test_a_gain_that_is_half_of_true_is_doubled() -> None:
     rng = np.random.default_rng(4)
     n = 300_000
-    p = np.column_stack([np.full(n, 0.5), np.full(n, 0.5)])
     acts = rng.random(n) < 0.5
     nest = ArmNest.of(["early"], [("a", "a")])
     gain = rng.uniform(0.02, 0.3, n)

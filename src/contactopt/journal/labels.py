@@ -62,8 +62,8 @@ def payment_labels(
     -------
     DataFrame
         Row per pair: ``paid`` (bool), ``amount`` (undiscounted net money), ``amount_discounted``,
-        ``n_payments``, ``first_delay_days`` (NaN where nothing was paid), ``first_amount`` and ``mature`` (the
-        window and the delay of the payments table lie before ``as_of``).
+        ``n_payments``, ``first_delay_days`` (NaN where nothing was paid), ``first_amount`` and
+        ``mature`` (the window and the delay of the payments table lie before ``as_of``).
 
     Examples
     --------

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.contracts.action_space import Action, ActionSpace
 from contactopt.journal.local_time import DAY_US
 from contactopt.learning.logged_rows import LoggedRows
 from contactopt.models import EffectModel
+from contactopt.models.effect.channels import channel_positions
 from contactopt.policy.residual import ArmNest, DayStatistics
 
 __all__ = ["DesignEffect", "residual_statistics"]
@@ -134,8 +136,10 @@ def _prior(
     """Return weighted sums of the models' variance of the gain by channel, and of the weights."""
     total, over = np.zeros(len(nest.channels)), np.zeros(len(nest.channels))
     scale = weight * (chance * (1.0 - chance)) ** 2
+    space = ActionSpace(Action(name, None) for name in nest.channels)
+    of_channel = effect.spread_[channel_positions(space, effect.channels_)]
     for k, name in enumerate(nest.channels):
         some = eligible[:, channels == name].any(axis=1)
-        total[k] = scale[some].sum() * effect.logit_spread(name) ** 2
+        total[k] = scale[some].sum() * of_channel[space.channels.index(name)] ** 2
         over[k] = weight[some].sum()
     return total, over

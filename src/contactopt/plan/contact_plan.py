@@ -113,10 +113,7 @@ class ContactPlan:
         return np.where(self.control, 0, is_open.sum(axis=1)).astype(np.int64)
 
     def propensity(self, rows: Ints, arms: Ints) -> Floats:
-        """Return the probability of the pairs as they stand in the plan: arm times treatment.
-
-        A product of multiples of 2**-36 and 2**-16: exact.
-        """
+        """Return the exact probability of pairs as the plan shows them: arm times treatment."""
         from contactopt.plan.treatments import joint_probability
 
         return joint_probability(self, rows, arms)
@@ -205,12 +202,8 @@ class ContactPlan:
     def treatments(self) -> pd.DataFrame:
         """Return what each group of customers could be sent in an arm, with probabilities.
 
-        Returns
-        -------
-        DataFrame
-            group (as in ``treatment_group`` of `decision_actions`), channel, stage, template_id,
-            offer_id, effect and spread (what it adds to P(pays | reached) over a random member),
-            units (of 1/65536) and probability. Empty where no arm had a choice.
+        One row per group (``treatment_group`` of `decision_actions`) and treatment: effect and
+        spread say what it adds to P(pays | reached) over a random one, units are of 1/65536.
         """
         from contactopt.plan.treatments import no_treatments, treatment_rows
 

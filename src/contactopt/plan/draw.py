@@ -15,32 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.contracts.scored_batch import ScoredBatch
+from contactopt.plan.draw_order import ORDER, places
 from contactopt.plan.prices.blocks import block_size, in_blocks
 from contactopt.plan.prices.capacity_rows import CellMap, check_nested
 from contactopt.plan.prices.problem import Rows
 from contactopt.policy.kernels import UNIT
 
-__all__ = [
-    "ORDER",
-    "DrawShard",
-    "DrawTree",
-    "RoundedShard",
-    "build_tree",
-    "draw",
-    "id_keys",
-    "merge_shards",
-    "round_shard",
-    "seed_of",
-    "shard",
-]
+__all__ = ["N_BUCKETS", "DrawTree", "build_tree", "draw", "id_keys", "run_of", "seed_of"]
 
+#: whatever the shards and threads
 N_BUCKETS = 64
-#: how customers are put in order; logged, since the draw depends on it
-ORDER = 2
-#: pools whose use the order follows
-_POOLS = 3
-#: so many different uses are groups of their own
-_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -115,56 +99,10 @@ def build_tree(
     """
     above, free = _nodes(cells)
     key = id_keys(batch.customer_ids)
-    weighted = np.flatnonzero(~rows.counting & (rows.limit > 0))
-    tight = weighted[np.argsort(-(expected_use / np.maximum(rows.limit, 1e-300))[weighted],
-                                kind="stable")]  # fmt: skip
-    if order == 1:
-        uses = [_mean_use(batch, cells, rows, probabilities, k, n_threads) for k in tight[:1]]
-        place = uses[0] if uses else np.zeros(len(key))
-    else:
-        outer = [k for k in tight if not _inside_another(rows.table.cover, k, weighted)][:_POOLS]
-        place = _along_curve(
-            [_mean_use(batch, cells, rows, probabilities, k, n_threads) for k in outer], len(key)
-        )
+    place = places(batch, cells, rows, probabilities, expected_use, order, n_threads)
     taken = np.lexsort((key, place)).astype(np.int64)
     edges = np.linspace(0, len(taken), N_BUCKETS + 1).astype(np.int64)
     return DrawTree(np.ascontiguousarray(cells.cell), free, above, taken, edges, key)
-
-
-def _inside_another(cover: npt.NDArray[np.bool_], row: int, rows: npt.NDArray[np.int64]) -> bool:
-    """Tell whether another of the rows covers all of this one (of equal ones: an earlier one)."""
-    for other in rows:
-        within = other != row and not (cover[row] & ~cover[other]).any()
-        if within and ((cover[other] & ~cover[row]).any() or other < row):
-            return True
-    return False
-
-
-def _along_curve(uses: list[npt.NDArray[np.float64]], n: int) -> npt.NDArray[np.float64]:
-    """Return each customer's place on a curve on which neighbours use about as much of everything.
-
-    Of several uses the ones with few values cut the customers into groups, the last runs through
-    each group, up and down in turn. Figures are compared to seven digits: what is equal but for the
-    rounding of sums is equal.
-    """
-    if not uses:
-        return np.zeros(n)
-    ranked = [np.unique(u.astype(np.float32), return_inverse=True) for u in uses]
-    ranked.sort(key=lambda found: len(found[0]))
-    if len(uses) == 1:
-        return ranked[0][1].astype(np.float64)
-    groups = int(np.ceil((n / N_BUCKETS) ** (1.0 / len(uses))))
-    place = np.zeros(n, dtype=np.int64)
-    for distinct, code in ranked[:-1]:
-        if len(distinct) > max(groups, _FEW):
-            below = np.cumsum(np.bincount(code, minlength=len(distinct))) - np.bincount(code)
-            code, size = below[code] * groups // n, groups
-        else:
-            size = len(distinct)
-        place = place * size + np.where(place % 2, size - 1 - code, code)
-    distinct, code = ranked[-1]
-    along = code / len(distinct)
-    return place + np.where(place % 2, (len(distinct) - 1) / len(distinct) - along, along)
 
 
 def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:
@@ -185,21 +123,6 @@ def _nodes(cells: CellMap) -> tuple[npt.NDArray[np.int64], int]:
     return above, n_cells
 
 
-def _mean_use(batch, cells, rows: Rows, probabilities, row: int, n_threads: int):
-    """Return what a contact of each customer uses of a row on average, 0 where there is none."""
-    n, m = cells.cell.shape
-    inside = np.append(rows.table.cover[row], [False, False])  # free and closed are outside
-    use = np.zeros(n)
-
-    def mean_use(_: int, a: int, b: int) -> None:
-        own = slice(a, b)
-        p = np.where(inside[cells.cell[own]], probabilities[own, :m] / UNIT, 0.0)
-        use[own] = (p * batch.usage[own]).sum(axis=1) / np.maximum(p.sum(axis=1), 1e-300)
-
-    in_blocks(n, block_size(m), mean_use, n_threads)
-    return use
-
-
 def draw(
     probabilities: npt.NDArray[np.int64],
     tree: DrawTree,
@@ -218,8 +141,8 @@ def draw(
     seed : int
         In [0, 2**64); see `seed_of`.
     n_shards : int
-        Parts that are rounded by themselves, each seeing its own customers alone (`shard`,
-        `round_shard`), and merged (`merge_shards`). The draw is the same for every number.
+        Parts that are rounded by themselves, each seeing its own customers alone, and merged; see
+        `contactopt.plan.draw_shards`. The draw is the same for every number.
     n_threads : int
         The draw is the same for every number.
 
@@ -233,6 +156,8 @@ def draw(
     if not n or m_and_wait == 1:
         return np.full(n, m_and_wait - 1, dtype=np.int64)
     if n_shards > 1:
+        from contactopt.plan.draw_shards import merge_shards, round_shard, shard
+
         parts = [shard(probabilities, tree, s, n_shards) for s in range(n_shards)]
         return merge_shards([round_shard(p, seed) for p in parts], tree, seed)
     from contactopt.plan.draw_kernel import choose_arms, merge_buckets, round_buckets
@@ -246,7 +171,7 @@ def draw(
     left: list = [None] * runs
 
     def round_run(b: int, first: int, last: int) -> None:
-        order, edges = _run(tree, first, last)
+        order, edges = run_of(tree, first, last)
         left[b] = round_buckets(
             probabilities, tree.cell, tree.free, n_low, order, edges, first, word, chosen, total[b]
         )
@@ -264,108 +189,9 @@ def draw(
     return arm
 
 
-def _run(tree: DrawTree, first: int, last: int):
+def run_of(
+    tree: DrawTree, first: int, last: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return customers and bounds of the buckets ``first`` to ``last`` (exclusive)."""
     edges = tree.edges[first : last + 1]
     return tree.order[edges[0] : edges[-1]], edges - edges[0]
-
-
-# ---- in shards ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class DrawShard:
-    """Some buckets of a batch, with nothing but their own customers, in the order of the draw.
-
-    Parameters
-    ----------
-    customers : int64 array, shape (k,)
-        Their places in the batch.
-    probabilities : int64 array, shape (k, m + 1)
-    cell : int16 array, shape (k, m)
-    key : uint64 array, shape (k,)
-    edges : int64 array
-        Bounds of the buckets.
-    first : int
-        Number of the first bucket in the batch.
-    free, n_low : int
-        Node of `wait`; number of nodes, the root included.
-    """
-
-    customers: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.int64]
-    cell: npt.NDArray[np.int16]
-    key: npt.NDArray[np.uint64]
-    edges: npt.NDArray[np.int64]
-    first: int
-    free: int
-    n_low: int
-
-
-@dataclass(frozen=True)
-class RoundedShard:
-    """A shard after its own rounding: what was chosen, and the few edges that are still open."""
-
-    shard: DrawShard
-    chosen: npt.NDArray[np.int64]
-    left: npt.NDArray[np.int64]
-    total: npt.NDArray[np.int64]
-
-
-def shard(
-    probabilities: npt.NDArray[np.int64], tree: DrawTree, number: int, n_shards: int
-) -> DrawShard:
-    """Cut out shard ``number`` of ``n_shards``: a run of whole buckets.
-
-    Buckets are those of the whole batch, whatever the shards; which customer falls into which
-    needs the use and the id hash of all, a sort of two numbers per customer.
-    """
-    bounds = np.linspace(0, len(tree.edges) - 1, n_shards + 1).astype(np.int64)
-    first, last = int(bounds[number]), int(bounds[number + 1])
-    customers, edges = _run(tree, first, last)
-    return DrawShard(
-        customers, probabilities[customers], tree.cell[customers], tree.key[customers], edges,
-        first, tree.free, len(tree.above),
-    )  # fmt: skip
-
-
-def round_shard(part: DrawShard, seed: int) -> RoundedShard:
-    """Round a shard's buckets without a look at any other shard."""
-    from contactopt.plan.draw_kernel import round_buckets
-
-    k = len(part.customers)
-    chosen, total = np.full(k, -1, dtype=np.int64), np.zeros(part.n_low, dtype=np.int64)
-    left = round_buckets(
-        part.probabilities, part.cell, part.free, part.n_low, np.arange(k), part.edges, part.first,
-        np.uint64(seed), chosen, total,
-    )  # fmt: skip
-    return RoundedShard(part, chosen, left, total)
-
-
-def merge_shards(parts: Iterable[RoundedShard], tree: DrawTree, seed: int) -> npt.NDArray[np.int64]:
-    """Merge rounded shards, given in any order, to the draw of the whole batch.
-
-    Only open edges (fewer than the nodes of the tree per bucket) and sums by node cross over.
-    """
-    from contactopt.plan.draw_kernel import choose_arms, merge_buckets
-
-    done = sorted((p for p in parts if len(p.shard.edges) > 1), key=lambda p: p.shard.first)
-    chosen = np.full(len(tree.order), -1, dtype=np.int64)
-    left = []
-    for p in done:
-        chosen[p.shard.customers] = p.chosen
-        named = p.left.copy()
-        named[:, 0] = p.shard.customers[p.left[:, 0]]
-        left.append(named)
-    total = np.sum([p.total for p in done], axis=0) & (UNIT - 1)
-    n_buckets = len(tree.edges) - 1
-    merge_buckets(np.concatenate(left), tree.above, total, n_buckets, np.uint64(seed), chosen)
-    arm = np.empty(len(chosen), dtype=np.int64)
-    for p in done:
-        s = p.shard
-        own = np.full(len(s.customers), s.probabilities.shape[1] - 1, dtype=np.int64)
-        choose_arms(
-            s.probabilities, s.cell, s.free, chosen[s.customers], s.key, np.uint64(seed), own
-        )
-        arm[s.customers] = own
-    return arm

@@ -145,9 +145,9 @@ def _value(why: Why) -> str:
     paid = f" for {row}" if row and line["price"] > 0 else ""
     learned = f" ({_money(why.learned)} of it learned since the fit)" if why.learned else ""
     return (
-        f"margin x lift {_money(line['margin_x_lift'])}{learned} - cost {_money(line['cost'])} - harm "
-        f"{_money(line['harm'])} = value {_money(line['value'])} {_unit(why)} over waiting; price "
-        f"of its capacity {_money(line['price'])}{paid}; priced value "
+        f"margin x lift {_money(line['margin_x_lift'])}{learned} - cost {_money(line['cost'])} "
+        f"- harm {_money(line['harm'])} = value {_money(line['value'])} {_unit(why)} over waiting; "
+        f"price of its capacity {_money(line['price'])}{paid}; priced value "
         f"{_money(line['priced_value'])}"
     )
 

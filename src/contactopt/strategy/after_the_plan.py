@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contactopt.models.fitting import FittedModels
     from contactopt.models.report import ModelReport
     from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
+    from contactopt.policy import ContactPolicy
     from contactopt.segments import StageSegments
 
 __all__ = ["AfterThePlan"]
@@ -35,8 +36,11 @@ class AfterThePlan:
     version: str
     rank: Any
     _check: Any
+    policy_: ContactPolicy
     _rules: Any
     _seed: Any
+    _safety_terms: Any
+    _scored: Any
 
     def on_event(
         self,
@@ -335,3 +339,22 @@ class AfterThePlan:
         opened = log if isinstance(log, DecisionLog) else read_decisions(log)
         wanted = opened.batch_ids[-1] if batch_id is None else batch_id
         return replay_with(self, opened, wanted, portfolio)
+
+    def _ranked(
+        self,
+        batch: ScoredBatch,
+        capacity: pd.DataFrame | str | Path | None,
+        seed: int,
+        batch_id: str | None,
+    ) -> ContactPlan:
+        from contactopt.plan import rank
+
+        return rank(
+            batch,
+            policy=self.policy_,
+            capacity=capacity,
+            pools=self.config.pools,
+            random_state=seed,
+            batch_id=batch_id,
+            safety=self._safety_terms(),
+        )

@@ -356,25 +356,6 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
                 on_block=_tick(bar),
             )
 
-    def _ranked(
-        self,
-        batch: ScoredBatch,
-        capacity: pd.DataFrame | str | Path | None,
-        seed: int,
-        batch_id: str | None,
-    ) -> ContactPlan:
-        from contactopt.plan import rank
-
-        return rank(
-            batch,
-            policy=self.policy_,
-            capacity=capacity,
-            pools=self.config.pools,
-            random_state=seed,
-            batch_id=batch_id,
-            safety=self._safety_terms(),
-        )
-
     def _check(self, portfolio: Portfolio, instant: pd.Timestamp) -> None:
         check_config(portfolio, self.config)
         check_staleness(portfolio, self.config, instant)

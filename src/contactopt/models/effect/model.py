@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from contactopt.contracts.action_space import Action, ActionSpace
+from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import CHANNELS, WAIT
 from contactopt.errors import ContractError
 from contactopt.models.effect.by_customer import CustomerEffects, gain_given_reach
@@ -329,18 +329,6 @@ class EffectModel(BaseEstimator):
         check_is_fitted(self, "wait_shift_")
         p = np.clip(np.asarray(p_pay, dtype=np.float64), 1e-9, 1 - 1e-9)
         return expit(logit(p) + self.wait_shift_)
-
-    def logit_spread(self, channel: str) -> float:
-        """Return the posterior sd of what reaching through a channel adds, in logits.
-
-        Raises
-        ------
-        ConfigError
-            If the channel was unknown at the fit.
-        """
-        check_is_fitted(self, "wait_shift_")
-        position = channel_positions(ActionSpace([Action(channel, None)]), self.channels_)
-        return float(self.spread_[position[0]])
 
     def gain(
         self,

@@ -10,8 +10,8 @@ with scale the money that one unit of P(pays | reached) is worth, S fixed shares
 templates and offers 1; the same by channel and by stage, and every single template and offer, 1/4
 each: cold messages start from what messages like them do) and one variance v for all, which
 maximises the marginal likelihood. v = 0 stands unless another is clearly better: what the log does
-not show is not claimed. Sufficient statistics are kept, so that `update` is exact whatever the
-batches.
+not show is not claimed, and what it has shown is kept until none is likelier. Sufficient statistics
+are kept, so that `update` is exact whatever the batches.
 """
 
 from __future__ import annotations
@@ -101,7 +101,11 @@ class TreatmentModel(BaseEstimator):
         return self.update(rows, choices)
 
     def update(self, rows: pd.DataFrame, choices: pd.DataFrame) -> TreatmentModel:
-        """Learn from more decisions; the same as `fit` on all together."""
+        """Learn from more decisions.
+
+        The statistics are those of all together; an effect that was shown once is kept until
+        none is likelier.
+        """
         if not hasattr(self, "_names"):
             self._forget()
         _check(rows, _ROWS)
@@ -131,7 +135,7 @@ class TreatmentModel(BaseEstimator):
     def _forget(self) -> None:
         self._names: dict[str, int] = {}
         self._gram, self._cross, self._square = np.zeros((0, 0)), np.zeros(0), 0.0
-        self.rows_ = 0
+        self.rows_, self._shown = 0, False
         self._solve()
 
     def _centred(self, options: pd.DataFrame, drawn: Ints) -> Iterator[Floats]:
@@ -190,7 +194,9 @@ class TreatmentModel(BaseEstimator):
         told = vectors.T @ cross
         found = [_likelihood(sd, values, told, self._square, self.rows_) for sd in _SD]
         best, none = max(found), found[0]
-        _, sd, noise = best if best[0] - none[0] >= _EVIDENCE else none
+        # once shown it is kept while likelier than nothing: draws of the best teach little new
+        _, sd, noise = best if self._shown or best[0] - none[0] >= _EVIDENCE else none
+        self._shown = sd > 0
         self.prior_sd_ = sd
         spread = sd if sd > 0 else _SD[1]
         precision = values / noise + 1.0 / spread**2
@@ -257,6 +263,7 @@ class TreatmentModel(BaseEstimator):
             "cross": self._cross[order].tolist(),
             "square": self._square,
             "rows": self.rows_,
+            "shown": self.learned,
         }
 
     @classmethod
@@ -272,6 +279,7 @@ class TreatmentModel(BaseEstimator):
         self._gram = np.triu(gram) + np.triu(gram, 1).T
         self._cross = np.array(state["cross"], dtype=np.float64)
         self._square, self.rows_ = float(state["square"]), int(state["rows"])
+        self._shown = bool(state["shown"])
         self._solve()
         return self
 

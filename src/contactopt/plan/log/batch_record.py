@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contactopt.plan.draw import ORDER
+from contactopt.plan.draw_order import ORDER
 from contactopt.plan.frames import instants, texts
 from contactopt.plan.identity import table_hash
 from contactopt.plan.log.rounding_record import rounding_from, rounding_to

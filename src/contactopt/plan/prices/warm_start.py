@@ -71,7 +71,7 @@ class WarmStart:
         return cls(tuple(sorted(named)), found.tau, found.greedy.tau)
 
     @classmethod
-    def from_log(cls, batch: Mapping[str, Any]) -> WarmStart:
+    def from_log(cls, batch: Mapping[Any, Any]) -> WarmStart:
         """Return what a logged plan found.
 
         Parameters

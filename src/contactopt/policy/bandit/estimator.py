@@ -41,9 +41,11 @@ Ints = npt.NDArray[np.int64]
 _FLOOR_SHARE = 0.003
 #: strengths are estimated anew once the rounds have grown by this share: in the first so many
 #: rounds, and after them
-_GROWTH, _LATER_GROWTH, _EARLY_ROUNDS = 0.25, 0.5, 5000
+_GROWTH, _LATER_GROWTH, _EARLY_ROUNDS = 0.25, 1.0, 5000
 #: steps of the strengths' fixed point: from nothing, on from the last strengths, and later
 _FIRST_STEPS, _STEPS, _LATER_STEPS = 30, 3, 1
+#: actions x coefficients cubed that the steps of one proposal may take together
+_MOST_WORK = 3_000_000_000
 
 
 class BanditPolicy(BaseEstimator):
@@ -136,8 +138,6 @@ class BanditPolicy(BaseEstimator):
         self.action_features = action_features
         self.random_state = random_state
         self.num_threads = num_threads
-
-    # -- learning -------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -246,14 +246,7 @@ class BanditPolicy(BaseEstimator):
         """Add what another shard has learned; ``other`` stays as it is.
 
         The order in which shards are merged changes no probability: strengths are estimated anew
-        from the merged statistics.
-
-        Raises
-        ------
-        ConfigError
-            The shards differ in actions, columns, action features or forgetting.
-        ContractError
-            A decision was learned by both.
+        from the merged statistics. Raises what `check_shards` raises.
         """
         if not hasattr(other, "statistics_"):
             return self
@@ -279,8 +272,6 @@ class BanditPolicy(BaseEstimator):
 
     def _forget_strengths(self) -> None:
         self.strengths_, self.rounds_at_strengths_, self._proposal_ = None, 0, None
-
-    # -- proposing ------------------------------------------------------------------------------
 
     def action_probabilities(self, X: Any, mask: Any = None) -> Floats:
         """Return the probability of every action.
@@ -383,6 +374,8 @@ class BanditPolicy(BaseEstimator):
         steps = 0
         if last is None or self.n_rounds_ >= (1.0 + growth) * since:
             steps = _FIRST_STEPS if last is None else _STEPS if early else _LATER_STEPS
+            work = self.n_actions_ * (self.design_.n_columns_ + 1) ** 3
+            steps = min(steps, max(_MOST_WORK // work, 2))
             self.rounds_at_strengths_ = self.n_rounds_
         layers = BayesianLinear(action_features=self.action_features, max_iterations=steps)
         self.layers_ = layers.fit(self.statistics_, last)
@@ -394,8 +387,6 @@ class BanditPolicy(BaseEstimator):
         if getattr(self, "_stream_", None) is None:
             self._stream_ = np.random.default_rng(self.random_state)
         return self._stream_
-
-    # -- state ----------------------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "statistics_")

@@ -18,7 +18,7 @@ __all__ = ["Proposal"]
 Floats = npt.NDArray[np.float64]
 
 #: numbers held at once while rows go through the arms' roots
-_NUMBERS = 1 << 18
+_NUMBERS = 1 << 19
 #: fewest rows that go through BLAS together
 _LEAST_ROWS = 8
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}

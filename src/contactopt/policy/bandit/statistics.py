@@ -152,7 +152,7 @@ class LinearStatistics:
             raise ContractError(
                 f"LinearStatistics: {bad} of {n} rows hold NaN, infinity or a number above 1e100"
             )
-        if n and not (w.min() > 0 and w.max() < np.inf):
+        if weight is not None and n and not (w.min() > 0 and w.max() < np.inf):
             raise ContractError("LinearStatistics: weights must be positive and finite")
         return X, arm, y, w, keys
 
@@ -177,11 +177,20 @@ class LinearStatistics:
             self._older = None
             return self._folded[1]
         if day not in self._days:
-            self._days[day] = _Sums(self.n_arms, self.n_features + 2)
-            self._older = None
+            self._begin(day)
         elif day != self.days[-1]:
             self._older = None
         return self._days[day]
+
+    def _begin(self, day: int) -> None:
+        """Open a day; what is older is brought forward where that changes no bit of it."""
+        latest = self.latest_day
+        known, self._older = self._older, None
+        if latest is not None and day > latest and self.forgetting == 1.0 and known is not None:
+            if latest in self._days:
+                known[1].add_total(self._days[latest], 1.0)
+            self._older = (day, known[1])
+        self._days[day] = _Sums(self.n_arms, self.n_features + 2)
 
     def _fold(self) -> None:
         """Fold the oldest days into one block until the rest fits the memory that is allowed."""
