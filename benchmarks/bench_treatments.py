@@ -192,7 +192,7 @@ def one_day(plan: Any, batch: Any, model: TreatmentModel, day: int, rng: Any) ->
 
 def main() -> None:
     """Run, print and judge."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--templates", type=int, default=120)
     parser.add_argument("--days", type=int, default=20)

@@ -143,12 +143,16 @@ def test_nothing_after_as_of_is_seen(loop: Loop) -> None:
 def test_off_plan_touches_train_the_models_and_never_the_policy(loop: Loop, updated) -> None:
     touches = loop.portfolio.tables["touches"]
     out = (touches["direction"] == "outbound") & (touches["channel"] == "call_agent")
-    extra = touches[out.to_numpy()].tail(40).assign(
-        decision_id=None,
-        touch_id=[f"off-{k}" for k in range(40)],
-        started_at=loop.as_of - pd.Timedelta(hours=30),
-        outcome_at=pd.NaT,
-        responded_at=pd.NaT,
+    extra = (
+        touches[out.to_numpy()]
+        .tail(40)
+        .assign(
+            decision_id=None,
+            touch_id=[f"off-{k}" for k in range(40)],
+            started_at=loop.as_of - pd.Timedelta(hours=30),
+            outcome_at=pd.NaT,
+            responded_at=pd.NaT,
+        )
     )
     tables = {**loop.portfolio.tables, "touches": pd.concat([touches, extra], ignore_index=True)}
     more = co.Portfolio.from_frames(tables, complete_to=loop.portfolio.complete_to)

@@ -119,21 +119,22 @@ def test_forgetting_is_a_fit_with_weights_of_age():
     np.testing.assert_allclose(gone.rows(), only.rows())
 
 
-def test_days_may_come_late_and_in_pieces():
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("forgetting", [1.0, 0.7])
+def test_days_may_come_late_and_in_pieces(order, forgetting):
     X, arm, y = table(n=90)
     day = np.arange(90) % 3
-    at_once = filled(X, arm, y, day=day, forgetting=0.7)
-    pieces = LinearStatistics(4, 3, forgetting=0.7)
-    for one in (2, 0, 1):
+    at_once = filled(X, arm, y, day=day, forgetting=forgetting)
+    pieces = LinearStatistics(4, 3, forgetting=forgetting)
+    for one in order:
         rows = day == one
         pieces.total()
         pieces.add(X[rows], arm[rows], y[rows], day=one)
     assert same(at_once, pieces)
     assert pieces.days == [0, 1, 2]
     dates = np.array(["2026-01-01", "2026-01-02", "2026-01-03"], dtype="datetime64[D]")
-    assert np.allclose(
-        filled(X, arm, y, day=dates[day], forgetting=0.7).total()[0], pieces.total()[0]
-    )
+    dated = filled(X, arm, y, day=dates[day], forgetting=forgetting)
+    np.testing.assert_allclose(dated.total()[0], pieces.total()[0], rtol=1e-12)
 
 
 @pytest.mark.parametrize("forgetting", [1.0, 0.9])

@@ -106,9 +106,7 @@ def evaluate(
     )
 
 
-def _template_sets(
-    pick: _Picker, found: Denials, allowed: Bools
-) -> npt.NDArray[np.int32] | None:
+def _template_sets(pick: _Picker, found: Denials, allowed: Bools) -> npt.NDArray[np.int32] | None:
     """Which templates may go, per pair; None where there is nowhere more than one."""
     if all(len(own) < 2 for own in found.template_sets):
         return None

@@ -90,7 +90,7 @@ class TreatmentTable:
     def from_keys(
         cls, keys: Sequence[tuple[tuple[str, str], bytes]], like: Sequence[TreatmentTable]
     ) -> TreatmentTable:
-        """Build a table of groups given by `group_keys`, with the estimates of the tables they are of.
+        """Build a table of groups given by `group_keys`, with the estimates of their tables.
 
         Parameters
         ----------

@@ -39,6 +39,7 @@ class AfterThePlan:
     policy_: ContactPolicy
     _rules: Any
     _seed: Any
+    residual_: Any
     _safety_terms: Any
     _scored: Any
 

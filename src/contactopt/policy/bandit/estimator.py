@@ -19,6 +19,7 @@ from contactopt.policy.bandit.rounds import (
     actions_seen,
     checked_mask,
     checked_rounds,
+    days_of,
     length_of,
     whole_of,
 )
@@ -84,7 +85,7 @@ class BanditPolicy(BaseEstimator):
     random_state : int, optional
         Seed of the draws; fresh entropy where None.
     num_threads : int
-        Threads that propose for large batches; probabilities do not depend on it.
+        Threads that propose for large batches; no probability depends on it.
 
     Attributes
     ----------
@@ -149,7 +150,7 @@ class BanditPolicy(BaseEstimator):
         day: Any = None,
         decision_id: Any = None,
     ) -> BanditPolicy:
-        """Forget everything and learn a log by replay; arguments as in `update`."""
+        """Forget everything and learn a log by replay; see `update`."""
         fresh = type(self)(**self.get_params(deep=False))
         fresh.update(X, action, reward, propensity, mask, day, decision_id)
         for name in [k for k in vars(self) if k.endswith("_")]:
@@ -217,7 +218,7 @@ class BanditPolicy(BaseEstimator):
         )
         checked_features(self.action_features, m)
         if not learned.all():
-            day = np.asarray(day)[learned] if np.ndim(day) == 1 else day
+            day = days_of(day, learned)
             matrix = matrix[learned]
             rounds = Rounds(rounds.action[learned], rounds.reward[learned])
         statistics.add(matrix, rounds.action, rounds.reward, day=day)
@@ -256,7 +257,7 @@ class BanditPolicy(BaseEstimator):
         self.statistics_.merge(other.statistics_)
         self.decisions_.add(other.decisions_.keys, other.decisions_.said)
         self.n_rounds_ += other.n_rounds_
-        self._forget_strengths()
+        self.strengths_, self.rounds_at_strengths_, self._proposal_ = None, 0, None
         return self
 
     def _take_over(self, other: BanditPolicy) -> BanditPolicy:
@@ -267,11 +268,7 @@ class BanditPolicy(BaseEstimator):
             other.n_actions_,
         )
         self.n_rounds_ = other.n_rounds_
-        self._forget_strengths()
         return self
-
-    def _forget_strengths(self) -> None:
-        self.strengths_, self.rounds_at_strengths_, self._proposal_ = None, 0, None
 
     def action_probabilities(self, X: Any, mask: Any = None) -> Floats:
         """Return the probability of every action.

@@ -15,6 +15,7 @@ __all__ = [
     "actions_seen",
     "checked_mask",
     "checked_rounds",
+    "days_of",
     "length_of",
     "whole_of",
 ]
@@ -107,6 +108,13 @@ def checked_rounds(
         _refuse(~chosen & ~waits, "action was not eligible under the mask")
         _refuse(waits & eligible.any(axis=1), "action -1 where some action was eligible")
     return Rounds(actions, rewards)
+
+
+def days_of(day: Any, learned: npt.NDArray[np.bool_]) -> Any:
+    """Return the days of the rows that are learned; one day for all stays as it is."""
+    if np.ndim(day) == 0:
+        return day
+    return _column(day, len(learned), "day")[learned]
 
 
 def length_of(X: Any) -> int:

@@ -34,3 +34,11 @@ def check_settings(policy: Any) -> None:
         raise ConfigError(f"BanditPolicy: floor={policy.floor} is outside [0, 1)")
     if not (np.isfinite(policy.optimism) and policy.optimism >= 0):
         raise ConfigError(f"BanditPolicy: optimism={policy.optimism} must be 0 or more")
+    learned = getattr(policy, "statistics_", None)
+    if learned is None:
+        return
+    if learned.forgetting != policy.forgetting or m not in (None, learned.n_arms):
+        raise ConfigError(
+            "BanditPolicy: forgetting or n_actions differ from what was learned with",
+            hint="fit anew from the log to change them",
+        )
