@@ -298,7 +298,7 @@ def missed_bars(r: dict) -> list[str]:
 
 def main() -> int:
     """Read arguments, run, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--slots", "--arms", type=int, default=60, help="a multiple of 6")
     parser.add_argument("--rows", type=int, default=30)

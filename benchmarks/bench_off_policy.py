@@ -206,7 +206,7 @@ def _coverage(table: np.ndarray, truth: float) -> dict[str, float]:
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("--logs", type=int, default=2000)
     ask.add_argument("--quick", action="store_true", help="300 logs per cell")
     ask.add_argument("--cell", help="only cells whose name holds this")

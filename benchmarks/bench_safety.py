@@ -135,7 +135,7 @@ def run(world: str, seed: int, days: int, n: int) -> dict[str, float]:
 
 
 def main() -> None:
-    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("--seeds", type=int, default=10)
     ask.add_argument("--days", type=int, default=40)
     ask.add_argument("--customers", type=int, default=1000)

@@ -9,6 +9,7 @@ customer's own, and money for messages whose price depends on the customer's cou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,10 @@ def make_case(n: int, *, n_actions: int = 60, n_rows: int = 30, seed: int = 0) -
     start = AS_OF.value // 1000 + actions.hours.astype(np.int64) * _HOUR_US
     batch = _batch(n, m, actions, value, allowed, usage, channel, start)
     mean = {"call_agent": float(minutes.mean()), "whatsapp": float(message_price.mean())}
-    units = {"call_agent": "minutes", "whatsapp": "money"}
+    units: dict[str, Literal["contacts", "minutes", "money"]] = {
+        "call_agent": "minutes",
+        "whatsapp": "money",
+    }
     return CapacityCase(
         batch=batch,
         capacity=_capacity(rng, n, hours, n_rows, mean),
@@ -92,7 +96,7 @@ def _values(rng: np.random.Generator, n: int, m: int):
 
 
 def _batch(n, m, actions, value, allowed, usage, channel, start) -> ScoredBatch:
-    def same(number, kind):
+    def same(number: float, kind: Any) -> Any:
         return np.broadcast_to(np.array(number, dtype=kind), (n, m))
 
     none = np.zeros(0, dtype=object)

@@ -17,10 +17,11 @@ import numpy as np
 
 def main() -> int:
     """Build, solve, tell."""
-    import ortools
+    # a peer, in an environment of its own
+    import ortools  # pyright: ignore[reportMissingImports]
     import scipy.sparse as sp
-    from ortools.pdlp import solvers_pb2
-    from ortools.pdlp.python import pdlp
+    from ortools.pdlp import solvers_pb2  # pyright: ignore[reportMissingImports]
+    from ortools.pdlp.python import pdlp  # pyright: ignore[reportMissingImports]
 
     given = np.load(sys.argv[1])
     began = time.perf_counter()

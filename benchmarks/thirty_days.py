@@ -89,7 +89,7 @@ def run_policy(
                 plan.write(log)
                 truth = world.true_values(batch.actions, as_of, objective=config.objective)
                 spent += realised_cost(batch, plan, truth, capacity, config)
-                budget += float(plan.summary()["exploration_and_control_cost"])
+                budget += float(str(plan.summary()["exploration_and_control_cost"]))
             world.step(world.day, attempts_of_today(plan.to_frame(), as_of.date()))
     view = open_journal(world.portfolio(), config).as_of(world.as_of)
     objective = config.objective
@@ -167,9 +167,11 @@ def most_engaged(batch, portfolio, config):
     attempts = attempt_history(open_journal(portfolio, config).as_of(batch.as_of))
     attempts = attempts[attempts["local_hour"].notna().to_numpy()]
     rate = attempts.groupby(["channel", "local_hour"])["reached"].agg(["mean", "size"])
-    channel, hour = rate[rate["size"] >= 30]["mean"].idxmax()
+    often = rate[rate["size"] >= 30].reset_index()
+    best = int(often["mean"].to_numpy().argmax())
+    channel, hour = often["channel"].iloc[best], int(often["local_hour"].to_numpy()[best])
     own = np.array(
-        [a.channel == channel and a.slot_local_hour in (None, int(hour)) for a in batch.actions]
+        [a.channel == channel and a.slot_local_hour in (None, hour) for a in batch.actions]
     )
     debt = np.repeat(batch.amount[:, None], len(own), axis=1)
     return replace(batch, value=debt, lift=debt, allowed=batch.allowed & own)

@@ -138,7 +138,9 @@ def _touched(view: JournalView, frame: pd.DataFrame, decided: Ints) -> dict[str,
         for name, word in _COUNTED.items()
     }
     return {
-        "state": pd.Categorical.from_codes(state, categories=list(DECISION_STATES)),
+        "state": pd.Categorical.from_codes(
+            state, dtype=pd.CategoricalDtype(pd.Index(DECISION_STATES, dtype="str"))
+        ),
         "cost": np.bincount(at, weights=cost, minlength=n).astype(np.float64),
         **counts,
     }

@@ -149,8 +149,8 @@ class DelayModel(BaseEstimator):
 
     def _codes(self, rows: pd.DataFrame) -> tuple[Ints, Ints]:
         """Return channel and stage codes; unknown words get the population's row."""
-        channel = pd.Index(self.channels_).get_indexer(rows["channel"].astype(str))
-        stage = pd.Index(self.stages_).get_indexer(rows["stage"].astype(str))
+        channel = pd.Index(self.channels_).get_indexer(pd.Index(rows["channel"].astype(str)))
+        stage = pd.Index(self.stages_).get_indexer(pd.Index(rows["stage"].astype(str)))
         channel = np.where(channel < 0, len(self.channels_), channel)
         return channel, np.where(stage < 0, len(self.stages_), stage)
 

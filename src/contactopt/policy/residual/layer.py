@@ -133,7 +133,7 @@ class ResidualLayer(BaseEstimator):
 
     def _posterior(self, total: DayStatistics, prior: Floats) -> tuple[Floats, Floats]:
         precision = np.diag(1.0 / prior) + total.gram / max(self.noise_, 1e-300)
-        covariance = np.linalg.inv(precision)
+        covariance: Floats = np.linalg.inv(precision).astype(np.float64)
         return covariance @ (total.cross / max(self.noise_, 1e-300)), covariance
 
     def _evidence(self, total: DayStatistics, prior: Floats) -> float:
