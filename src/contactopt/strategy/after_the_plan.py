@@ -39,7 +39,7 @@ class AfterThePlan:
     policy_: ContactPolicy
     _rules: Any
     _seed: Any
-    residual_: Any
+    residual_: Any = None
     _safety_terms: Any
     _scored: Any
 

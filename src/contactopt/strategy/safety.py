@@ -29,8 +29,8 @@ class LeavesSafety:
 
     config: StrategyConfig
     as_of_: pd.Timestamp
-    incumbent_: Incumbent | None
-    verdict_: SafetyVerdict | None
+    incumbent_: Incumbent | None = None
+    verdict_: SafetyVerdict | None = None
 
     def _start_safety(self, view: JournalView, segment: npt.ArrayLike, previous: Any) -> None:
         """Take the incumbent from the strategy file, from the previous strategy, or from touches.

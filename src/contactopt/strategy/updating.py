@@ -39,8 +39,9 @@ class LearnsFromPlans:
     config: StrategyConfig
     models_: FittedModels
     as_of_: pd.Timestamp
-    residual_: ResidualLayer | None
-    updated_at_: pd.Timestamp | None
+    # on the class: parts put together by hand have never been updated
+    residual_: ResidualLayer | None = None
+    updated_at_: pd.Timestamp | None = None
     update_record_: dict[str, Any]
     _version: str | None
     _check: Any

@@ -86,7 +86,7 @@ class DelayModel(BaseEstimator):
     >>> model = DelayModel().fit(rows)
     >>> young = rows.iloc[-1:].assign(age_days=[1.0])
     >>> model.complete(young)["expected"].round(1).tolist()
-    [3.0]
+    [3.2]
     """
 
     def __init__(
