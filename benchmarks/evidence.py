@@ -91,11 +91,18 @@ SPANISH = {
     " seeds: per-customer chi-square, mean z², counting rows off": (
         " semillas: ji cuadrado por cliente, z² medio, filas de conteo fuera"
     ),
+    "Prices and draw: ": "Precios y sorteo: ",
+    " capacity rows | ": " filas de capacidad | ",
+    " s to a certified gap of ": " s hasta una brecha certificada de ",
+    "; draw ": "; sorteo ",
+    " rows exceeded (": " filas excedidas (",
+    " threads)": " hilos)",
     "Mask with reasons: ": "Máscara con motivos: ",
     " touches, ": " gestiones, ",
     " actions, five jurisdictions": " acciones, cinco jurisdicciones",
     " workers)": " procesos)",
     " without it; money per customer ": " sin ella; dinero por cliente ",
+    " actions, ": " acciones, ",
 }
 
 
@@ -277,12 +284,24 @@ def draw_row() -> str:
     )
 
 
+def allocation_row() -> str:
+    """Tell how long prices and draw of a large batch take, and how far from the best they are."""
+    report = load("allocation.json")["a_million"]
+    plain, draw, asked = report["plain"], report["draw"], report["settings"]
+    return (
+        f"| Prices and draw: {asked['customers']:,} customers x {asked['slots']} actions, "
+        f"{report['rows']} capacity rows | {plain['seconds']:.1f} s to a certified gap of "
+        f"{plain['gap']:.0e}; draw {draw['seconds']:.1f} s, {draw['rows_exceeded']} rows exceeded "
+        f"({asked['threads']} threads) | `python benchmarks/bench_allocation.py` |"
+    )
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
         *policy_rows(), *hour_rows(), credit_row(), *model_rows(), replay_row(), lawful_row(),
-        draw_row(), year_row(), mask_row(), speed_row(),
+        draw_row(), year_row(), allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 
