@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from bandit_logs import learned, log, same_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import bandit_oracle
@@ -17,26 +18,6 @@ from contactopt import BanditPolicy, LogBarrier, Softmax
 from contactopt.errors import ConfigError, ContractError
 
 UNIT = 2.0**36
-
-
-def log(seed: int = 0, n: int = 600, d: int = 4, m: int = 3):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d))
-    action = rng.integers(0, m, n)
-    truth = X @ rng.normal(size=(d, m))
-    return X, action, truth[np.arange(n), action] + rng.normal(size=n)
-
-
-def learned(seed: int = 0, **given) -> BanditPolicy:
-    return BanditPolicy(n_actions=3, **given).fit(*log(seed))
-
-
-def same_state(one, two) -> bool:
-    if isinstance(one, dict):
-        return one.keys() == two.keys() and all(same_state(one[k], two[k]) for k in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(two) and all(map(same_state, one, two))
-    return np.array_equal(one, two)
 
 
 # -- probabilities ------------------------------------------------------------------------------

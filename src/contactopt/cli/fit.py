@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from contactopt.cli.inputs import instant_of, read_portfolio
+from contactopt.cli.keeping import keep
 from contactopt.cli.options import (
     AsOf,
     Json,
@@ -65,20 +65,14 @@ def fit(
         portfolio, fitted.config, max_quarantined_share=max_quarantined_share, progress=progress
     )
     fitted.fit(data, as_of=instant_of(as_of, data, fitted.config), progress=progress)
-    result: dict[str, Any] = {"fit": _plain_record(fitted.fit_record_)}
-    lines = _metric_lines(fitted.fit_record_)
-    if save is not None:
-        result["saved"] = {"folder": save, "content_hash": fitted.save(save)}
-        lines.append(("saved", save))
-    if name is not None:
-        from contactopt.tracking import log_strategy
-
-        logged = log_strategy(
-            fitted, registered_name=name, tracking_uri=tracking_uri, experiment=experiment
-        )
-        result["registered"] = asdict(logged)
-        lines.append(("registered", f"{logged.uri} ({logged.alias})"))
-    tell(result, table(lines), as_json=as_json)
+    kept, said = keep(
+        fitted, save=save, register=name, tracking_uri=tracking_uri, experiment=experiment
+    )
+    tell(
+        {"fit": _plain_record(fitted.fit_record_), **kept},
+        table([*_metric_lines(fitted.fit_record_), *said]),
+        as_json=as_json,
+    )
 
 
 def _metric_lines(record: dict[str, Any]) -> list[tuple[str, object]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from contactopt.cli.inputs import instant_of, read_portfolio, read_strategy
+from contactopt.cli.keeping import keep
 from contactopt.cli.options import (
     AsOf,
     Json,
@@ -75,20 +75,14 @@ def update(
     strategy.update(
         data, as_of=instant_of(as_of, data, strategy.config), log=log, progress=progress
     )
-    result: dict[str, Any] = {"update": strategy.update_record_}
-    lines = _lines(strategy.update_record_)
-    if save is not None:
-        result["saved"] = {"folder": save, "content_hash": strategy.save(save)}
-        lines.append(("saved", save))
-    if register is not None:
-        from contactopt.tracking import log_strategy
-
-        logged = log_strategy(
-            strategy, registered_name=register, tracking_uri=tracking_uri, experiment=experiment
-        )
-        result["registered"] = asdict(logged)
-        lines.append(("registered", f"{logged.uri} ({logged.alias})"))
-    tell(result, table(lines), as_json=as_json)
+    kept, said = keep(
+        strategy, save=save, register=register, tracking_uri=tracking_uri, experiment=experiment
+    )
+    tell(
+        {"update": strategy.update_record_, **kept},
+        table([*_lines(strategy.update_record_), *said]),
+        as_json=as_json,
+    )
 
 
 def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
