@@ -1,28 +1,33 @@
 """Thirty simulated days: true net money of every policy, each acting in its own copy of one world.
 
     python benchmarks/thirty_days.py [--customers 2000] [--days 30] [--seeds 10] [--workers 2]
-                                     [--only NAME ...] [--no-effect] [--out FILE]
+                                     [--only NAME ...] [--no-effect] [--vw-python PATH] [--out FILE]
+
+With --out every run is kept as it ends, and a run that FILE holds already is not made again.
 
 A world runs 100 days under its incumbent and a strategy is fitted on its tables. Then each policy
 plans day after day in a copy of that world that has the same chances: same law, same capacities,
 same allocation and draw. Money is the money ledger's: payments that count, each once, less
 reversals, variable cost, complaints and opt-outs. Differences to ours are paired by world, with a
 95 % interval over worlds (Student). With --no-effect the world's contacts change nothing, and the
-right thing is to wait: contacts per customer and day are printed. All figures are *simulated*.
-Requirement 000-15.
+right thing is to wait: contacts per customer and day are printed. Ours is run first; CPU
+seconds are each policy's own. All figures are *simulated*. Requirement 000-15.
 
 Policies
 --------
 contactopt            fit once, explore within the budget, update every fifth day
-never updated         the same without `update`
 fixed waterfall       text early, call at ten when mid, call and letter when late
 voice only            agent calls at ten, largest debt first
-epsilon-greedy        LightGBM P(pays | contacted so) x amount; one customer in ten at random
+epsilon-greedy        LightGBM P(pays | contacted so) x amount, trained anew every fifth day; one
+                      customer in ten at random
 most engaged          the channel and hour with the best answer rate in the log, for everybody
+VW squarecb           VowpalWabbit on our features, learning daily (squarecb/rival.py); run where
+                      --vw-python names a Python that has it
 constant              one effect per channel x reach x amount, never updated, no exploration
 LP on static scores   the response scores less cost, never updated
+never updated         ours without `update`; only with --only
 
-Waterfall, voice, epsilon-greedy and most engaged know no effect; the last two are static.
+Constant and LP are static; those above them learn no effect, or one without capacities.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ import logging
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,30 +49,38 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare_policies import contact_log, rivals
+from compare_policies import contact_log, response_model, rivals
 from orchestration_year import attempts_of_today
+from squarecb.rival import SquareCb
 
 WARM_UP_DAYS, UPDATE_DAYS, EPSILON = 100, 5, 0.1
-OURS, STILL = "contactopt", "never updated"
+OURS, STILL, SQUARECB = "contactopt", "never updated", "VW squarecb"
 #: name here -> name among the rivals of compare_policies; None: made here
 POLICIES: dict[str, str | None] = {
     OURS: None,
-    STILL: None,
     "fixed waterfall": "fixed waterfall",
     "voice only": "voice only",
     "epsilon-greedy": "response x amount",
     "most engaged": None,
+    SQUARECB: None,
     "constant": None,
     "LP on static scores": "LP on static scores",
+    STILL: None,
 }
-KNOW_NO_EFFECT = ("fixed waterfall", "voice only", "epsilon-greedy", "most engaged")
 
 
 def run_policy(
-    name: str, seed: int, customers: int, days: int, no_effect: bool, bundle: str
+    name: str,
+    seed: int,
+    customers: int,
+    days: int,
+    no_effect: bool,
+    fitted: tuple[str, float],
+    python: str,
 ) -> dict[str, Any]:
     """Run one policy in one world and return its money per customer and its contacts."""
     import contactopt as co
+    from contactopt.config import StrategyConfig
     from contactopt.journal.money_ledger import money_ledger
     from contactopt.journal.terms import open_journal
     from contactopt.simulation import capacity_table
@@ -75,7 +88,13 @@ def run_policy(
     logging.getLogger("contactopt").setLevel(logging.ERROR)
     began = time.process_time()
     world = make_world(seed, customers, days, no_effect)
-    strategy = co.ContactStrategy.load(bundle)
+    strategy = co.ContactStrategy.load(fitted[0])
+    if name == "constant":  # scores of the constant policy are made where safety is on
+        given = {**strategy.config.to_mapping(), "safety": {"enabled": True}}
+        strategy.config = StrategyConfig.from_mapping(given)
+    rival = None if POLICIES[name] is None else ByResponse(name, seed)
+    if name == SQUARECB:
+        rival = SquareCb(python, seed)
     config, since, spent, budget = strategy.config, world.as_of, 0.0, 0.0
     with tempfile.TemporaryDirectory(prefix="contactopt-days-") as log:
         for k in range(days):
@@ -84,7 +103,11 @@ def run_policy(
                 strategy.update(portfolio, as_of=as_of, log=log)
             capacity = capacity_table(customers, as_of.date())
             batch = strategy.score(portfolio, as_of=as_of, random_state=seed + k)
-            plan = decide(name, strategy, batch, portfolio, capacity, seed + k)
+            if isinstance(rival, SquareCb) and k == 0:
+                rival.start(strategy, portfolio, batch)
+            plan = decide(name, strategy, batch, portfolio, capacity, seed + k, rival)
+            if isinstance(rival, SquareCb):
+                rival.decided(plan.to_frame())
             if name == OURS:
                 plan.write(log)
                 truth = world.true_values(batch.actions, as_of, objective=config.objective)
@@ -92,6 +115,8 @@ def run_policy(
                 budget += float(str(plan.summary()["exploration_and_control_cost"]))
             world.step(world.day, attempts_of_today(plan.to_frame(), as_of.date()))
     view = open_journal(world.portfolio(), config).as_of(world.as_of)
+    if isinstance(rival, SquareCb):
+        rival.close()
     objective = config.objective
     ledger = money_ledger(
         view,
@@ -103,16 +128,17 @@ def run_policy(
     return {
         "policy": name,
         "seed": seed,
-        "net": float(ledger["net"].sum()) / customers,
-        "paid": float(ledger["paid"].sum()) / customers,
-        "contacts": float(ledger["contacts"].sum()) / customers / days,
-        "exploration_true": spent / customers,
-        "exploration_planned": budget / customers,
-        "cpu_seconds": time.process_time() - began,
+        "net": round(float(ledger["net"].sum()) / customers, 4),
+        "paid": round(float(ledger["paid"].sum()) / customers, 4),
+        "contacts": round(float(ledger["contacts"].sum()) / customers / days, 4),
+        "exploration_true": round(spent / customers, 4),
+        "exploration_planned": round(budget / customers, 4),
+        "cpu_seconds": round(time.process_time() - began + getattr(rival, "cpu_seconds", 0.0), 1),
+        "fit_cpu_seconds": round(fitted[1], 1),
     }
 
 
-def decide(name: str, strategy, batch, portfolio, capacity: pd.DataFrame, seed: int):
+def decide(name: str, strategy, batch, portfolio, capacity: pd.DataFrame, seed: int, rival=None):
     """Return the plan of a policy: its scores through the same allocation and draw."""
     from contactopt.plan import rank
     from contactopt.policy import ContactPolicy
@@ -124,39 +150,45 @@ def decide(name: str, strategy, batch, portfolio, capacity: pd.DataFrame, seed: 
             random_state=seed,
         )  # fmt: skip
     plain = ContactPolicy(exploration=None, holdout_share=0.0)
-    scored = batch
     if name == "most engaged":
         scored = most_engaged(batch, portfolio, config)
-    elif name != "constant":
-        scores, allowed = rival_scores(name, strategy, batch, portfolio, config, seed)
+    elif name == "constant":
+        scored = replace(
+            batch, value=batch.constant_value, spread=batch.constant_spread,
+            constant_value=None, constant_spread=None,
+        )  # fmt: skip
+    else:
+        assert rival is not None
+        scores, allowed = rival.scores(strategy, portfolio, batch)
         scored = replace(batch, value=scores, lift=scores, allowed=batch.allowed & allowed)
     return rank(scored, policy=plain, capacity=capacity, pools=config.pools, random_state=seed)
 
 
-_RESPONSE: dict[str, Any] = {}
+class ByResponse:
+    """Rivals of compare_policies; their response model is trained anew where they learn."""
 
+    def __init__(self, name: str, seed: int) -> None:
+        self.name, self.seed = name, seed
+        self._days, self._model = 0, None
 
-def rival_scores(name: str, strategy, batch, portfolio, config, seed: int):
-    """Return scores and mask of a rival; its response model is trained once per world."""
-    import compare_policies
-
-    if "model" not in _RESPONSE:
-        _RESPONSE["model"] = compare_policies.response_model(
-            strategy, *contact_log(portfolio, batch.as_of, config)
-        )
-    found = rivals(
-        portfolio, batch.as_of, config, batch, strategy, seed, response=_RESPONSE["model"]
-    )
-    scores, allowed = found[str(POLICIES[name])]
-    if name == "epsilon-greedy":
-        rng = np.random.default_rng([seed, 7])
-        random_scores, random_mask = found["random eligible"]
+    def scores(self, strategy, portfolio, batch):
+        """Return scores and mask of a day."""
+        learns = self.name == "epsilon-greedy" and self._days % UPDATE_DAYS == 0
+        if self._model is None or learns:
+            log = contact_log(portfolio, batch.as_of, strategy.config)
+            self._model = response_model(strategy, *log)
+        found = rivals(
+            portfolio, batch.as_of, strategy.config, batch, strategy, self.seed + self._days,
+            response=self._model,
+        )  # fmt: skip
+        self._days += 1
+        scores, allowed = found[str(POLICIES[self.name])]
+        if self.name != "epsilon-greedy":
+            return scores, allowed
+        rng = np.random.default_rng([self.seed + self._days, 7])
         lucky = (rng.random(len(scores)) < EPSILON)[:, None]
-        scores, allowed = (
-            np.where(lucky, random_scores, scores),
-            np.where(lucky, random_mask, allowed),
-        )
-    return scores, allowed
+        random_scores, random_mask = found["random eligible"]
+        return np.where(lucky, random_scores, scores), np.where(lucky, random_mask, allowed)
 
 
 def most_engaged(batch, portfolio, config):
@@ -208,18 +240,21 @@ def make_world(seed: int, customers: int, days: int, no_effect: bool):
     return world.run(WARM_UP_DAYS)
 
 
-def fit_world(seed: int, customers: int, days: int, no_effect: bool, folder: str) -> str:
+def fit_world(
+    seed: int, customers: int, days: int, no_effect: bool, folder: str
+) -> tuple[str, float]:
     """Fit the strategy of one world and save it, for all policies alike."""
     import contactopt as co
     from contactopt.config import StrategyConfig
     from contactopt.simulation import strategy_mapping
 
     logging.getLogger("contactopt").setLevel(logging.ERROR)
+    began = time.process_time()
     world = make_world(seed, customers, days, no_effect)
     config = StrategyConfig.from_mapping({**strategy_mapping("mixed"), "random_state": seed})
     path = f"{folder}/{seed}"
     co.ContactStrategy(config=config).fit(world.portfolio(), as_of=world.as_of).save(path)
-    return path
+    return path, time.process_time() - began
 
 
 def table_of(runs: pd.DataFrame) -> pd.DataFrame:
@@ -227,9 +262,11 @@ def table_of(runs: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import t
 
     net = runs.pivot_table(index="seed", columns="policy", values="net")
+    if OURS not in net:
+        net[OURS] = np.nan
     rows = []
     for name in net.columns:
-        gain = (net[OURS] - net[name]).to_numpy()
+        gain = (net[OURS] - net[name]).dropna().to_numpy()
         half = (
             t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
             if len(gain) > 1
@@ -257,36 +294,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", nargs="*", default=list(POLICIES))
+    parser.add_argument("--only", nargs="*", help="policies to run; all but 'never updated'")
     parser.add_argument("--no-effect", action="store_true")
+    parser.add_argument("--vw-python", default="", help="a Python that can import vowpalwabbit")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    began, seeds = time.monotonic(), range(args.first_seed, args.first_seed + args.seeds)
-    with (
-        tempfile.TemporaryDirectory(prefix="contactopt-worlds-") as folder,
-        # a process for each run: what one world trained is not there in the next
-        ProcessPoolExecutor(
-            args.workers, mp_context=get_context("spawn"), max_tasks_per_child=1
-        ) as pool,
-    ):
-        bundles = {
-            seed: pool.submit(fit_world, seed, args.customers, args.days, args.no_effect, folder)
-            for seed in seeds
-        }
-        jobs = [
-            pool.submit(
-                run_policy,
-                name,
-                seed,
-                args.customers,
-                args.days,
-                args.no_effect,
-                bundles[seed].result(),
-            )
-            for seed in seeds
-            for name in args.only
-        ]
-        runs = pd.DataFrame([_told(job.result()) for job in jobs])
+    names = args.only or [n for n in POLICIES if n != STILL and (n != SQUARECB or args.vw_python)]
+    runs = run_all(args, [OURS, *(n for n in names if n != OURS)])
     table = table_of(runs)
     print(f"Simulated: {args.customers} customers, {args.days} days, {args.seeds} worlds")
     print(table.round(3).to_string(index=False))
@@ -295,17 +309,65 @@ def main() -> None:
         f"exploration and control: true cost {ours['exploration_true'].mean():.2f} per customer, "
         f"planned {ours['exploration_planned'].mean():.2f} (estimated)"
     )
-    if args.out:
-        report = {
-            "customers": args.customers,
-            "days": args.days,
-            "seeds": args.seeds,
-            "no_effect": args.no_effect,
-            "seconds": round(time.monotonic() - began),
-            "runs": runs.round(4).to_dict("records"),
-            "table": table.round(4).to_dict("records"),
+    minutes = (ours["cpu_seconds"] + ours["fit_cpu_seconds"]).sum() / 60
+    print(f"ours: {minutes:.0f} CPU minutes in all, fits included; each run is one process")
+
+
+def run_all(args: argparse.Namespace, names: list[str]) -> pd.DataFrame:
+    """Run all worlds under all policies, ours first; a run that the report holds is kept."""
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    world = (args.customers, args.days, args.no_effect)
+    runs = kept_runs(args)
+    wanted = [(n, s) for n in names for s in seeds]
+    missing = [pair for pair in wanted if pair not in {(r["policy"], r["seed"]) for r in runs}]
+    with (
+        tempfile.TemporaryDirectory(prefix="contactopt-worlds-") as folder,
+        # a process for each run: what one world trained is not there in the next
+        ProcessPoolExecutor(
+            args.workers, mp_context=get_context("spawn"), max_tasks_per_child=1
+        ) as pool,
+    ):
+        fits = {
+            seed: pool.submit(fit_world, seed, *world, folder)
+            for seed in sorted({seed for _, seed in missing})
         }
-        args.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+        fitted = {seed: fit.result() for seed, fit in fits.items()}
+        jobs = [
+            pool.submit(run_policy, name, seed, *world, fitted[seed], args.vw_python)
+            for name, seed in missing
+        ]
+        for job in as_completed(jobs):
+            runs.append(_told(job.result()))
+            keep(args, runs)
+    frame = pd.DataFrame([r for r in runs if (r["policy"], r["seed"]) in wanted])
+    return frame.sort_values(["seed", "policy"], ignore_index=True)
+
+
+def kept_runs(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the runs of the report named, where they are of the same size and world."""
+    if not args.out or not args.out.exists():
+        return []
+    report = json.loads(args.out.read_text("utf-8"))
+    same = all(report[k] == getattr(args, k) for k in ("customers", "days", "no_effect"))
+    if not same:
+        raise SystemExit(f"{args.out} holds runs of another size or world; name another file")
+    return report["runs"]
+
+
+def keep(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    """Write the report so far: a long benchmark that is stopped goes on from here."""
+    if not args.out:
+        return
+    report = {
+        "customers": args.customers,
+        "days": args.days,
+        "no_effect": args.no_effect,
+        "table": table_of(pd.DataFrame(runs)).round(4).to_dict("records"),
+        "runs": runs,
+    }
+    fresh = args.out.with_suffix(".part")
+    fresh.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    fresh.replace(args.out)
 
 
 def _told(run: dict[str, Any]) -> dict[str, Any]:

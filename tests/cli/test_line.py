@@ -69,6 +69,20 @@ def test_same_commands_same_bytes(two_runs: Any) -> None:  # 002-05
     assert first == second
 
 
+def test_a_fit_goes_on_from_the_strategy_in_force(two_runs: Any) -> None:
+    folder, result = two_runs[0]
+    again = run(
+        *("fit", "W/portfolio", "--strategy", "W/strategy.yaml", "--as-of", "latest"),
+        *("--previous", "models:/s@champion", "--save", "next"),
+        cwd=folder,
+    )
+    segments = again["fit"]["segments"]
+    before = result["fitted"]["fit"]["segments"]
+    n_names = len(before["behaviours"])
+    assert n_names >= 2 and "ari_with_previous" not in before
+    assert (segments["ari_with_previous"], segments["names_kept"]) == (1.0, n_names)
+
+
 def test_registered_champion_made_the_plan(two_runs: Any) -> None:
     _, result = two_runs[0]
     registered, ranked = result["fitted"]["registered"], result["ranked"]

@@ -90,3 +90,11 @@ def test_file_errors(tmp_path) -> None:
     (tmp_path / "list.yaml").write_text("- a", encoding="utf-8")
     with pytest.raises(ConfigError, match="mapping"):
         StrategyConfig.from_yaml(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize("word", ["on", True])
+def test_safety_is_one_word(word: object) -> None:
+    assert StrategyConfig.from_mapping({"safety": word}).safety.enabled
+    assert not StrategyConfig.from_mapping({"safety": "off"}).safety.enabled
+    with pytest.raises(ConfigError, match="safety"):
+        StrategyConfig.from_mapping({"safety": "perhaps"})

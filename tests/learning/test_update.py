@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -190,6 +191,23 @@ def test_corrections_are_part_of_the_value_and_of_the_log(loop: Loop, updated, t
     moved = [c for c in plan.to_frame()["customer_id"] if plan.why(c).learned]
     assert moved
     assert "of it learned since the fit" in repr(plan.why(moved[0]))
+
+
+def test_the_card_tells_what_was_learned_since_the_fit(loop: Loop, updated, tmp_path) -> None:
+    fitted, record = load(loop), updated.update_record_
+    assert "## Since the fit" not in fitted.card_.to_markdown()
+    updated.save(tmp_path / "bundle")
+    text = (tmp_path / "bundle" / "MODEL_CARD.md").read_text("utf-8")
+    since = text.partition("## Since the fit")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| ([^|]+?) +\| ([^|]*?) +\|$", since, re.MULTILINE))
+    assert told["Decisions since the fit"].replace(",", "") == str(record["decisions"])
+    assert told["Corrections learned from draws"].replace(",", "") == str(
+        record["residual"]["rows"]
+    )
+    again = co.ContactStrategy.load(tmp_path / "bundle")
+    assert again.card_.to_markdown() == text and again.version == updated.version
+    again.update(loop.portfolio, as_of=loop.as_of, log=loop.log)
+    assert again.card_.to_markdown().count("## Since the fit") == 1
 
 
 def test_no_log_teaches_reach_and_harm_alone(loop: Loop) -> None:

@@ -100,6 +100,26 @@ def test_tables_that_have_grown_give_the_same_batch(
     assert "other portfolio" in report._repr_html_()
 
 
+def test_a_batch_that_began_at_yesterdays_prices_begins_there_again(
+    folder: Path,
+    fitted: co.ContactStrategy,
+    then: co.Portfolio,
+    as_of: pd.Timestamp,
+    tmp_path: Path,
+) -> None:
+    day = as_of.date()
+    texts = pd.DataFrame({"pool": ["texts"], "date": [day], "units": [12.0]})
+    yesterday = fitted.rank(then, as_of=as_of, capacity=texts, batch_id="yesterday")
+    today = {"as_of": as_of, "capacity": texts.assign(units=11.0), "batch_id": "today"}
+    cold = fitted.rank(then, **today)
+    warm = fitted.rank(then, **today, warm_start=yesterday)
+    assert warm.allocation.passes < cold.allocation.passes
+    assert not np.array_equal(warm.allocation.probabilities, cold.allocation.probabilities)
+    warm.write(tmp_path)
+    report = fitted.replay(tmp_path, None, then)
+    assert report.ok, report
+
+
 def test_customers_who_came_later_are_left_out(
     folder: Path, fitted: co.ContactStrategy, grown: co.Portfolio
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from contactopt.cli.inputs import instant_of, read_portfolio
+from contactopt.cli.inputs import instant_of, read_portfolio, read_strategy
 from contactopt.cli.keeping import keep
 from contactopt.cli.options import (
     AsOf,
@@ -35,6 +35,14 @@ def fit(
     save: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Save the bundle in this folder.")
     ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Strategy in force (models:/NAME@champion or a folder): segments keep its names, "
+            "safety its incumbent.",
+        ),
+    ] = None,
     experiment: Annotated[
         str | None, typer.Option(help="MLflow experiment; default from the strategy file.")
     ] = None,
@@ -51,6 +59,7 @@ def fit(
     For example:
         contactopt fit W/portfolio --strategy W/strategy.yaml --as-of latest --register s
         contactopt fit portfolio --strategy strategy.yaml --as-of 2026-05-01T00:00Z --save bundle
+        contactopt fit W --strategy s.yaml --as-of latest --previous models:/s@champion --register s
     """
     from contactopt.strategy import ContactStrategy
 
@@ -64,7 +73,12 @@ def fit(
     data = read_portfolio(
         portfolio, fitted.config, max_quarantined_share=max_quarantined_share, progress=progress
     )
-    fitted.fit(data, as_of=instant_of(as_of, data, fitted.config), progress=progress)
+    fitted.fit(
+        data,
+        as_of=instant_of(as_of, data, fitted.config),
+        progress=progress,
+        previous=None if previous is None else read_strategy(previous, tracking_uri),
+    )
     kept, said = keep(
         fitted, save=save, register=name, tracking_uri=tracking_uri, experiment=experiment
     )

@@ -273,6 +273,7 @@ class SafetyConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_word(cls, given: Any) -> Any:
+        given = {"on": True, "off": False}.get(given, given) if isinstance(given, str) else given
         return {"enabled": given} if isinstance(given, bool) else given
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -155,6 +156,9 @@ class Journal:
     def as_of(self, instant: Any) -> JournalView:
         """Return everything known at an instant, and nothing that became known later.
 
+        Views are read, never changed: while one of an instant is in use, asking again gives the
+        same one, so that its frames are made once.
+
         Parameters
         ----------
         instant : Timestamp, str with a zone, or int microseconds UTC
@@ -164,7 +168,18 @@ class Journal:
         ContractError
             If the instant has no zone.
         """
-        return JournalView(self, to_us(instant))
+        at = to_us(instant)
+        views: WeakValueDictionary[int, JournalView] = self.__dict__.setdefault(
+            "_views", WeakValueDictionary()
+        )
+        view = views.get(at)
+        if view is None:
+            view = views[at] = JournalView(self, at)
+        return view
+
+    def __getstate__(self) -> dict[str, Any]:
+        # views are made anew where a copy is used
+        return {name: value for name, value in self.__dict__.items() if name != "_views"}
 
     def __repr__(self) -> str:
         return (

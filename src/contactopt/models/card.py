@@ -47,7 +47,7 @@ class ModelCard:
     ----------
     facts : dict
         Sections by name: data, parts, payment, amount, effect, hours, segments, limits, and
-        ``report`` where one was given. Plain values, no wall-clock time.
+        ``update`` and ``report`` where there was one. Plain values, no wall-clock time.
 
     Examples
     --------
@@ -79,6 +79,21 @@ class ModelCard:
         """Return the card with how the models did on later moments."""
         told = {**report.to_dict(), "markdown": report.to_markdown()}
         return ModelCard({**self.facts, "report": told})
+
+    def with_update(self, models: FittedModels, record: Mapping[str, Any]) -> ModelCard:
+        """Return the card with what was learned since the fit; an earlier update is replaced.
+
+        Parameters
+        ----------
+        models : FittedModels
+            As they are now: reach learns from new attempts.
+        record : mapping
+            ``update_record_`` of the strategy.
+        """
+        learned = {key: record.get(key) for key in _UPDATE}
+        return ModelCard(
+            {**self.facts, "hours": _hours(models.reach), "update": _plain(learned, keep_nan=True)}
+        )
 
     def __repr__(self) -> str:
         data = self.facts.get("data", {})
@@ -127,6 +142,7 @@ def model_card(
     return ModelCard(_plain(facts, keep_nan=True))
 
 
+_UPDATE = ("as_of", "batches", "decisions", "mature", "residual", "delay")
 _DATA = ("as_of", "customers", "portfolio_hash", "config_hash", "rules_version")
 
 

@@ -21,6 +21,7 @@ def rendered(facts: Mapping[str, Any]) -> str:
         ("What contact adds", _effect, "effect"),
         ("When people are reached", _hours, "hours"),
         ("Segments", _segments, "segments"),
+        ("Since the fit", _update, "update"),
     ):
         if facts.get(key):
             parts += [f"## {head}", make(facts[key])]
@@ -129,6 +130,20 @@ def _segments(told: Mapping[str, Any]) -> str:
         limits = ", ".join(number(x) for x in told["balance_limits"])
         lines += ["", f"Limits of balance bands: {limits}."]
     return "\n".join(lines).strip()
+
+
+def _update(told: Mapping[str, Any]) -> str:
+    residual, delay = told.get("residual") or {}, told.get("delay") or {}
+    rows = (
+        ("Known by", told.get("as_of")),
+        ("Decisions since the fit", told.get("decisions")),
+        ("in batches", told.get("batches")),
+        ("with a closed window", told.get("mature")),
+        ("Delays learned from decisions", delay.get("rows")),
+        ("Corrections learned from draws", residual.get("rows")),
+        ("The models' gain counts, times", residual.get("slope")),
+    )
+    return table(["", ""], [(says, _text(value)) for says, value in rows if value is not None])
 
 
 def _sentence(text: str) -> str:

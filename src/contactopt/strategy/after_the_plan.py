@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contactopt.models.card import ModelCard
     from contactopt.models.fitting import FittedModels
     from contactopt.models.report import ModelReport
-    from contactopt.plan import ContactPlan, DecisionLog, ReplayReport
+    from contactopt.plan import ContactPlan, DecisionLog, ReplayReport, WarmStart
     from contactopt.policy import ContactPolicy
     from contactopt.segments import StageSegments
 
@@ -347,6 +347,8 @@ class AfterThePlan:
         capacity: pd.DataFrame | str | Path | None,
         seed: int,
         batch_id: str | None,
+        *,
+        warm_start: ContactPlan | WarmStart | None = None,
     ) -> ContactPlan:
         from contactopt.plan import rank
 
@@ -358,4 +360,5 @@ class AfterThePlan:
             random_state=seed,
             batch_id=batch_id,
             safety=self._safety_terms(),
+            warm_start=warm_start,
         )

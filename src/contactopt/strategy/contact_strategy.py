@@ -24,7 +24,7 @@ from contactopt.strategy.updating import LearnsFromPlans
 if TYPE_CHECKING:
     from contactopt.compliance import RuleBook
     from contactopt.models.card import ModelCard
-    from contactopt.plan import ContactPlan
+    from contactopt.plan import ContactPlan, WarmStart
 
 __all__ = ["ContactStrategy"]
 
@@ -129,8 +129,8 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         self._check(portfolio, instant)
         with tqdm(total=len(FITTED_PARTS), desc="fit", disable=not progress) as bar:
             journal = open_journal(portfolio, self.config)
+            view = journal.as_of(instant)  # one view for models and segments
             self.models_, parts = fit_models(journal, self.config, instant, on_part=_tick(bar))
-        view = journal.as_of(instant)
         found = fit_segments(view, self.config, previous)
         self.segments_, self.behaviours_, segments = found
         self._start_safety(view, self.segments_.predict(customer_columns(view)), previous)
@@ -208,6 +208,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         capacity: pd.DataFrame | str | Path | None = None,
         random_state: int | None = None,
         batch_id: str | None = None,
+        warm_start: ContactPlan | WarmStart | None = None,
         progress: bool = False,
     ) -> ContactPlan:
         """Draw the next 24 hours' plan: `score`, then `contactopt.rank`.
@@ -222,6 +223,8 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
             Seed of the draw; default from the strategy file.
         batch_id : str, optional
             Unless given, a hash of content, strategy, as_of, capacity and random state.
+        warm_start : ContactPlan or WarmStart, optional
+            Yesterday's plan: its prices save passes; see `contactopt.rank`.
         progress : bool
 
         Returns
@@ -230,7 +233,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         """
         batch = self.score(portfolio, as_of=as_of, random_state=random_state, progress=progress)
         units = portfolio.capacity if capacity is None else capacity
-        return self._ranked(batch, units, self._seed(random_state), batch_id)
+        return self._ranked(batch, units, self._seed(random_state), batch_id, warm_start=warm_start)
 
     def segment(
         self, portfolio: Portfolio, *, as_of: str | pd.Timestamp, days: int = 30

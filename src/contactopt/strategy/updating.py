@@ -16,6 +16,7 @@ from contactopt.errors import LeakageError
 if TYPE_CHECKING:
     from contactopt.config import StrategyConfig
     from contactopt.contracts import Portfolio
+    from contactopt.models.card import ModelCard
     from contactopt.models.fitting import FittedModels
     from contactopt.plan import DecisionLog
     from contactopt.policy.residual import ResidualLayer
@@ -40,6 +41,7 @@ class LearnsFromPlans:
     models_: FittedModels
     as_of_: pd.Timestamp
     # on the class: parts put together by hand have never been updated
+    card_: ModelCard
     residual_: ResidualLayer | None = None
     updated_at_: pd.Timestamp | None = None
     update_record_: dict[str, Any]
@@ -140,6 +142,7 @@ class LearnsFromPlans:
             **learned.record,
             **({} if verdict is None else {"safety": verdict.to_state()}),
         }
+        self.card_ = self.card_.with_update(models, self.update_record_)
         return self
 
     # ---- keeping ---------------------------------------------------------------------------

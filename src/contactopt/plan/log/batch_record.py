@@ -24,7 +24,7 @@ from contactopt.plan.log.treatment_record import treatment_facts
 from contactopt.plan.prices.allocation import Rounding
 from contactopt.plan.prices.capacity_rows import CapacityRows
 from contactopt.plan.prices.problem import Rows
-from contactopt.plan.prices.warm_start import search_record
+from contactopt.plan.prices.warm_start import WarmStart, search_record
 
 if TYPE_CHECKING:
     from contactopt.plan.contact_plan import ContactPlan
@@ -77,6 +77,8 @@ class BatchFacts:
         safety was off.
     replans : str or None
         The batch of the same day that this one plans anew.
+    start : WarmStart or None
+        The earlier prices that the search began at, if any.
     """
 
     batch_id: str
@@ -105,6 +107,7 @@ class BatchFacts:
     treatments: dict[str, Any] | None = None
     safe: dict[str, Any] | None = None
     replans: str | None = None
+    start: WarmStart | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> BatchFacts:
@@ -119,6 +122,7 @@ class BatchFacts:
             return empty if value is None else json.loads(value)
 
         known, solution = parsed("rules", {}), parsed("solution", None)
+        start = parsed("search", {}).get("start")
         told = parsed("capacity_rows", None)
         rows, expected = _rows_from(told)
         rounding, prices = (None, None) if solution is None else rounding_from(solution)
@@ -149,6 +153,7 @@ class BatchFacts:
             treatments=parsed("treatments", None),
             safe=parsed("safety", None),
             replans=text("replans"),
+            start=None if start is None else WarmStart.from_state(start),
         )
 
     def capacity_table(self) -> pd.DataFrame:

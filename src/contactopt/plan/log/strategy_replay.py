@@ -43,7 +43,14 @@ class Ranks(Protocol):
         ...
 
     def rank(
-        self, portfolio: Portfolio, *, as_of: Any, capacity: Any, random_state: Any, batch_id: Any
+        self,
+        portfolio: Portfolio,
+        *,
+        as_of: Any,
+        capacity: Any,
+        random_state: Any,
+        batch_id: Any,
+        warm_start: Any,
     ) -> ContactPlan:
         """Score and draw."""
         ...
@@ -84,6 +91,7 @@ def replay_with(
         capacity=facts.capacity_table(),
         random_state=facts.random_state,
         batch_id=batch_id,
+        warm_start=facts.start,
     )
     found = {
         "portfolio": (facts.portfolio_hash, portfolio.content_hash),
