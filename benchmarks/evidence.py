@@ -101,6 +101,21 @@ SPANISH = {
     " touches, ": " gestiones, ",
     " actions, five jurisdictions": " acciones, cinco jurisdicciones",
     " workers)": " procesos)",
+    "Contextual bandit, task ": "Bandido contextual, tarea ",
+    ": true regret over that of the best other (": (
+        ": pérdida verdadera respecto de la del mejor de los demás ("
+    ),
+    ", 95 % over ": ", 95 %, ",
+    " seeds); uniform policy's effective sample ": (
+        " semillas); muestra efectiva de la política uniforme "
+    ),
+    ": rounds per second |": ": rondas por segundo |",
+    " by the clock, ": " por reloj, ",
+    " by processor time (machine busy with other work); our rounds per second over theirs in one "
+    "run (seeds): ": (
+        " por tiempo de procesador (máquina ocupada con otro trabajo); nuestras rondas por segundo "
+        "sobre las suyas en una misma corrida (semillas): "
+    ),
     " without it; money per customer ": " sin ella; dinero por cliente ",
     " actions, ": " acciones, ",
 }
@@ -296,12 +311,40 @@ def allocation_row() -> str:
     )
 
 
+def bandit_rows() -> list[str]:
+    """Tell how the public bandit stands against the others on their own ground."""
+    report = load("bandits.json")
+    ours, command = "contactopt BanditPolicy", "| `python benchmarks/bench_bandits.py` |"
+    rows = []
+    for task, table in report["results"].items():
+        verdict = report["verdict"][task]
+        rows.append(
+            f"| Contextual bandit, task {task}: true regret over that of the best other "
+            f"({verdict['best_other']}) | {verdict['ratio']:.2f} ({verdict['low']:.2f} to "
+            f"{verdict['high']:.2f}, 95 % over {verdict['seeds']} seeds); uniform policy's "
+            f"effective sample {table[ours]['uniform_share']:.1%} {command}"
+        )
+    speed = report["results"]["linear"]
+    rivals = [
+        f"{name} {row['our_speed_over_it']:,.1f} ({row['seeds']})"
+        for name, row in speed.items()
+        if name != ours and "our_speed_over_it" in row
+    ]
+    rows.append(
+        f"| Contextual bandit, task linear: rounds per second | {speed[ours]['rounds_per_s']:,.0f} "
+        f"by the clock, {speed[ours]['rounds_per_cpu_s']:,.0f} by processor time "
+        f"(machine busy with other work); our rounds per second over theirs in one run (seeds): "
+        f"{'; '.join(rivals)} {command}"
+    )
+    return rows
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
         *policy_rows(), *hour_rows(), credit_row(), *model_rows(), replay_row(), lawful_row(),
-        draw_row(), year_row(), allocation_row(), mask_row(), speed_row(),
+        draw_row(), year_row(), *bandit_rows(), allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

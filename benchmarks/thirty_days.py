@@ -280,6 +280,7 @@ def table_of(runs: pd.DataFrame) -> pd.DataFrame:
                 "ours less it": gain.mean(),
                 "+-": half,
                 "worlds ahead": int((gain > 0).sum()),
+                "worlds": len(gain),
                 "contacts a day": own["contacts"].mean(),
             }
         )

@@ -89,7 +89,9 @@ def test_shards_merge_in_any_order_to_the_same_bits(seed, forgetting):
         totals.append(made)
     assert same(*totals)
     whole = filled(X, arm, y, day=day, forgetting=forgetting)
-    np.testing.assert_allclose(totals[0].total()[0], whole.total()[0], rtol=1e-12)
+    wanted = whole.total()[0]
+    # a sum in which rows cancel is as exact as its terms
+    np.testing.assert_allclose(totals[0].total()[0], wanted, rtol=1e-12, atol=1e-14 * wanted.max())
     assert np.allclose(totals[0].rows(), whole.rows())
 
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 import contactopt as co
 from contactopt import BanditPolicy, LogBarrier, Softmax
 from contactopt.errors import ConfigError, ContractError
+from contactopt.policy.bandit import proposal
 
 UNIT = 2.0**36
 
@@ -73,7 +74,8 @@ def test_rows_are_exact_lotteries(seed, tau, floor, optimism, share):
     assert (propensity[at] == p[at, action[at]]).all()
 
 
-def test_threads_change_no_bit():
+def test_threads_change_no_bit(monkeypatch):
+    monkeypatch.setattr(proposal, "_THREAD_WORK", 1)
     X, mask = log(5, n=3000)[0], np.random.default_rng(0).random((3000, 3)) < 0.7
     one = learned().action_probabilities(X, mask)
     for threads in (2, 3):
@@ -85,8 +87,36 @@ def test_rows_do_not_depend_on_their_neighbours():
     whole = policy.action_probabilities(X)
     order = np.random.default_rng(0).permutation(len(X))
     assert np.array_equal(policy.action_probabilities(X[order]), whole[order])
-    for size in (1, 2, 7, 100):
+    for size in (1, 2, 7, 31, 33, 100, 255, 257):
         assert np.array_equal(policy.action_probabilities(X[:size]), whole[:size])
+
+
+def test_a_row_far_outside_is_a_lottery_and_disturbs_no_other():
+    policy, X = learned(), log(5, n=70)[0]
+    plain = policy.action_probabilities(X)
+    X[::7] *= 1e200
+    p = policy.action_probabilities(X)
+    assert (p > 0).all() and (p.sum(axis=1) == 1).all()
+    near = np.arange(70) % 7 > 0
+    assert np.array_equal(p[near], plain[near])
+    X[41, 2] = np.nan
+    with pytest.raises(ContractError, match="in 1 rows"):
+        policy.action_probabilities(X)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 7, 40, 70])
+def test_widths_equal_those_of_the_dense_covariance(d):
+    X, action, reward = log(d, n=500, d=d)
+    policy = BanditPolicy(n_actions=3, optimism=0.0, tau=0.5).fit(X, action, reward)
+    found = policy.action_probabilities(X[:40])
+    layers = policy.layers_
+    z = layers.scaling_.rows(X[:40])
+    sd = np.sqrt(np.einsum("nd,ade,ne->na", z, layers.layers_.covariance(), z))
+    everyone = np.ones((40, 3), dtype=bool)
+    wanted = bandit_oracle.probabilities(
+        "log_barrier", z @ layers.layers_.mean.T, sd, everyone, 0.5, 0.0, 0.003
+    )
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_scales_of_rewards_features_and_constants_do_not_matter():

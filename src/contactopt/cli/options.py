@@ -10,9 +10,12 @@ import typer
 __all__ = [
     "AsOf",
     "AsOptionalOf",
+    "BatchId",
     "Json",
     "MaxQuarantinedShare",
+    "Model",
     "Name",
+    "OptionalModel",
     "PortfolioFolder",
     "RandomState",
     "StrategyFile",
@@ -23,6 +26,14 @@ PortfolioFolder = Annotated[
     Path, typer.Argument(metavar="PORTFOLIO", help="Folder with the contract's tables.")
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Registered name.")]
+_MODEL = typer.Option(
+    "--model", metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
+)
+Model = Annotated[str, _MODEL]
+OptionalModel = Annotated[str | None, _MODEL]
+BatchId = Annotated[
+    str | None, typer.Option(help="Name of the batch; default: a hash of everything in it.")
+]
 StrategyFile = Annotated[
     Path | None, typer.Option("--strategy", metavar="FILE", help="Strategy file (YAML).")
 ]

@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contactopt.cli.inputs import instant_of, read_portfolio, read_strategy
 from contactopt.cli.options import (
     AsOf,
+    BatchId,
     Json,
     MaxQuarantinedShare,
+    OptionalModel,
     PortfolioFolder,
     RandomState,
     StrategyFile,
     TrackingUri,
 )
-from contactopt.cli.output import say, shows_progress, tell
-from contactopt.errors import ConfigError
+from contactopt.cli.output import shows_progress, tell
+from contactopt.cli.planning import open_for_a_plan
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from contactopt.config import StrategyConfig
     from contactopt.plan import ContactPlan
-    from contactopt.strategy import ContactStrategy
 
-__all__ = ["chosen_strategy", "plan_result", "plan_text", "rank", "rest_on_priors"]
+__all__ = ["plan_result", "plan_text", "rank"]
 
 
 def rank(
     portfolio: PortfolioFolder,
     as_of: AsOf,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for plan and log.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
-        ),
-    ] = None,
+    model: OptionalModel = None,
     strategy: StrategyFile = None,
     capacity: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Capacity table; wins over the portfolio's own."),
     ] = None,
     random_state: RandomState = None,
-    batch_id: Annotated[
-        str | None, typer.Option(help="Name of the batch; default: a hash of everything in it.")
-    ] = None,
+    batch_id: BatchId = None,
     max_quarantined_share: MaxQuarantinedShare = None,
     tracking_uri: TrackingUri = None,
     html: Annotated[
@@ -71,22 +61,17 @@ def rank(
         contactopt rank W/portfolio --model models:/s@champion --as-of latest --out plan
         contactopt rank portfolio --strategy strategy.yaml --as-of 2026-06-02T12:00Z --out plan
     """
-    if (model is None) == (strategy is None):
-        raise ConfigError(
-            "give --model or --strategy, one of them",
-            hint="--model for a fitted strategy, --strategy to rank on priors alone",
-        )
-    from contactopt.contracts.checks import check_config
-
-    chosen = read_strategy(model, tracking_uri) if model else chosen_strategy(strategy)
     progress = shows_progress(as_json=as_json)
-    data = read_portfolio(
-        portfolio, chosen.config, max_quarantined_share=max_quarantined_share, progress=progress
+    chosen, data, instant = open_for_a_plan(
+        portfolio,
+        as_of,
+        model=model,
+        strategy=strategy,
+        tracking_uri=tracking_uri,
+        max_quarantined_share=max_quarantined_share,
+        progress=progress,
+        hint="--model for a fitted strategy, --strategy to rank on priors alone",
     )
-    instant = instant_of(as_of, data, chosen.config)
-    if model is None:
-        check_config(data, chosen.config)  # before the work, not after it
-        rest_on_priors(chosen, instant)
     plan = chosen.rank(
         data,
         as_of=instant,
@@ -140,31 +125,6 @@ def _alike(said: Iterable[str]) -> list[str]:
         what, colon, words = line.partition(": ")
         about.setdefault(words if colon else line, []).append(what if colon else "")
     return [f"{', '.join(who)}: {words}" if any(who) else words for words, who in about.items()]
-
-
-def chosen_strategy(strategy: Path | None) -> ContactStrategy:
-    """Return the strategy of a file, fitted on nothing."""
-    from contactopt.strategy import ContactStrategy
-
-    assert strategy is not None
-    return ContactStrategy.from_yaml(strategy)
-
-
-def rest_on_priors(strategy: ContactStrategy, as_of: pd.Timestamp) -> None:
-    """Fit on empty tables: nothing is learned, every part rests on its priors."""
-    import pandas as pd
-
-    from contactopt.contracts import TABLES, Portfolio
-
-    empty = {name: pd.DataFrame() for name, spec in TABLES.items() if spec.needed}
-    say("rests on priors: nothing is learned from the tables (`contactopt fit` does that)")
-    told = logging.getLogger("contactopt.models")
-    level = told.level
-    told.setLevel(logging.ERROR)  # each part would say the same in its own words
-    try:
-        strategy.fit(Portfolio.from_frames(empty), as_of=as_of)
-    finally:
-        told.setLevel(level)
 
 
 def _not_checked(plan: ContactPlan, config: StrategyConfig) -> tuple[tuple[str, str], ...]:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from contactopt.cli.inputs import instant_of, read_portfolio, read_strategy
 from contactopt.cli.options import (
     AsOf,
+    BatchId,
     Json,
     MaxQuarantinedShare,
+    OptionalModel,
     PortfolioFolder,
     RandomState,
     StrategyFile,
     TrackingUri,
 )
 from contactopt.cli.output import shows_progress, tell
-from contactopt.cli.rank import chosen_strategy, plan_result, plan_text, rest_on_priors
-from contactopt.errors import ConfigError
+from contactopt.cli.planning import open_for_a_plan
+from contactopt.cli.rank import plan_result, plan_text
 
 if TYPE_CHECKING:
     from contactopt.plan import ContactPlan
@@ -37,21 +38,14 @@ def replan(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder for plan and log; default: PLAN."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
-        ),
-    ] = None,
+    model: OptionalModel = None,
     strategy: StrategyFile = None,
     capacity: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Of the whole day; wins over the portfolio's own."),
     ] = None,
     random_state: RandomState = None,
-    batch_id: Annotated[
-        str | None, typer.Option(help="Name of the batch; default: a hash of everything in it.")
-    ] = None,
+    batch_id: BatchId = None,
     max_quarantined_share: MaxQuarantinedShare = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
@@ -69,21 +63,17 @@ def replan(
         contactopt replan plan W/portfolio --model models:/s@champion --as-of 2026-06-02T17:00Z
         contactopt replan plan portfolio --strategy strategy.yaml --as-of latest --json
     """
-    if (model is None) == (strategy is None):
-        raise ConfigError(
-            "give --model or --strategy, one of them", hint="that with which the plan was made"
-        )
-    from contactopt.contracts.checks import check_config
-
-    chosen = read_strategy(model, tracking_uri) if model else chosen_strategy(strategy)
     progress = shows_progress(as_json=as_json)
-    data = read_portfolio(
-        portfolio, chosen.config, max_quarantined_share=max_quarantined_share, progress=progress
+    chosen, data, instant = open_for_a_plan(
+        portfolio,
+        as_of,
+        model=model,
+        strategy=strategy,
+        tracking_uri=tracking_uri,
+        max_quarantined_share=max_quarantined_share,
+        progress=progress,
+        hint="that with which the plan was made",
     )
-    instant = instant_of(as_of, data, chosen.config)
-    if model is None:
-        check_config(data, chosen.config)  # before the work, not after it
-        rest_on_priors(chosen, instant)
     plan = chosen.replan(
         data,
         as_of=instant,

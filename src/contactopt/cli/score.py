@@ -13,6 +13,7 @@ from contactopt.cli.options import (
     AsOf,
     Json,
     MaxQuarantinedShare,
+    Model,
     PortfolioFolder,
     TrackingUri,
 )
@@ -24,12 +25,7 @@ __all__ = ["score"]
 def score(
     portfolio: PortfolioFolder,
     as_of: AsOf,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
-        ),
-    ],
+    model: Model,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Scores, .parquet or .csv.")],
     max_quarantined_share: MaxQuarantinedShare = None,
     tracking_uri: TrackingUri = None,

@@ -13,6 +13,7 @@ from contactopt.cli.options import (
     AsOf,
     Json,
     MaxQuarantinedShare,
+    Model,
     PortfolioFolder,
     TrackingUri,
 )
@@ -24,12 +25,7 @@ __all__ = ["update"]
 
 def update(
     portfolio: PortfolioFolder,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="URI", help="models:/NAME@champion, models:/NAME/2 or a saved folder."
-        ),
-    ],
+    model: Model,
     as_of: AsOf,
     log: Annotated[
         Path | None,

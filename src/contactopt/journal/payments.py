@@ -23,6 +23,7 @@ from contactopt.journal.columns import (
 )
 from contactopt.journal.columns import codes_of as column_codes
 from contactopt.journal.event_index import EventIndex
+from contactopt.journal.event_log import EventLog
 from contactopt.journal.kernels import NEVER
 
 __all__ = ["PaymentLog", "payment_frame"]
@@ -31,7 +32,7 @@ REWARDED = tuple(v.PAYMENT_KINDS.index(k) for k in v.REWARD_KINDS)
 
 
 @dataclass(frozen=True, eq=False)
-class PaymentLog:
+class PaymentLog(EventLog):
     """Payments by customer; arrays are in the order of ``index``.
 
     Parameters
@@ -51,32 +52,12 @@ class PaymentLog:
         The same payments by debt; ``rows`` are positions of ``index``.
     """
 
-    index: EventIndex
-    frame: pd.DataFrame
     debt: Ints
     amount: Floats
     kind: pd.Categorical
     method: pd.Categorical
     rewarded: Any
     by_debt: EventIndex
-
-    @property
-    def starts(self) -> Ints:
-        """CSR starts per customer."""
-        return self.index.starts
-
-    @property
-    def time(self) -> Ints:
-        """Instant of each payment."""
-        return self.index.time
-
-    @property
-    def known(self) -> Ints:
-        """Instant from which each payment is known."""
-        return self.index.known
-
-    def __len__(self) -> int:
-        return len(self.index)
 
     @classmethod
     def build(

@@ -20,6 +20,7 @@ from contactopt.journal.columns import (
     text,
 )
 from contactopt.journal.event_index import EventIndex
+from contactopt.journal.event_log import EventLog
 from contactopt.journal.kernels import NEVER, promise_paid
 from contactopt.journal.local_time import DAY_US
 from contactopt.journal.payments import PaymentLog
@@ -30,7 +31,7 @@ PROMISE_STATES = ("open", "kept", "partial", "broken", "cancelled")
 
 
 @dataclass(frozen=True, eq=False)
-class PromiseLog:
+class PromiseLog(EventLog):
     """Promises by customer; arrays are in the order of ``index``.
 
     Parameters
@@ -49,8 +50,6 @@ class PromiseLog:
         Promise id codes, and the code that each payment (by debt) names: -1 none, -2 not on record.
     """
 
-    index: EventIndex
-    frame: pd.DataFrame
     debt: Ints
     due_us: Ints
     amount: Floats
@@ -58,24 +57,6 @@ class PromiseLog:
     code: Ints
     payment_names: Ints
     payments: PaymentLog
-
-    @property
-    def starts(self) -> Ints:
-        """CSR starts per customer."""
-        return self.index.starts
-
-    @property
-    def time(self) -> Ints:
-        """Instant at which each promise was made."""
-        return self.index.time
-
-    @property
-    def known(self) -> Ints:
-        """Instant from which each promise is known."""
-        return self.index.known
-
-    def __len__(self) -> int:
-        return len(self.index)
 
     @classmethod
     def build(

@@ -25,6 +25,7 @@ from contactopt.journal.columns import (
     words,
 )
 from contactopt.journal.event_index import EventIndex
+from contactopt.journal.event_log import EventLog
 from contactopt.journal.kernels import (
     LADDER,
     NEVER,
@@ -64,7 +65,7 @@ _ROLE = _roles()
 
 
 @dataclass(frozen=True, eq=False)
-class TouchLog:
+class TouchLog(EventLog):
     """Touches by customer; arrays are in the order of ``index``.
 
     Parameters
@@ -92,8 +93,6 @@ class TouchLog:
         When the outcome on the touch's own row is known; never, where that says `unknown`.
     """
 
-    index: EventIndex
-    frame: pd.DataFrame
     channel: pd.Categorical
     direction: pd.Categorical
     handled_by: pd.Categorical
@@ -109,25 +108,6 @@ class TouchLog:
     named_debt: Ints
     by_point: EventIndex
     own_known: Ints
-
-    # the index's arrays are the log's own time axis
-    @property
-    def starts(self) -> Ints:
-        """CSR starts per customer."""
-        return self.index.starts
-
-    @property
-    def time(self) -> Ints:
-        """Event time of each touch."""
-        return self.index.time
-
-    @property
-    def known(self) -> Ints:
-        """Instant from which each touch is known."""
-        return self.index.known
-
-    def __len__(self) -> int:
-        return len(self.index)
 
     @classmethod
     def build(

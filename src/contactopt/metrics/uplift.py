@@ -12,7 +12,7 @@ constant score gives the straight line and the coefficient 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,14 @@ def _area(rows: _Rows, weight: Floats, curve: _Curve, *, above_line: bool) -> fl
     x, gain = _share(sums[0], sums[2]), curve(*sums)
     area = float(np.sum(0.5 * (gain[1:] + gain[:-1]) * np.diff(x)))
     return area - 0.5 * float(gain[-1]) if above_line else area
+
+
+def _rows_of(
+    y: npt.ArrayLike, score: npt.ArrayLike, against: npt.ArrayLike | None, *given: Any
+) -> list[_Rows]:
+    """Return the checked rows in the order of a score, and in that of another one if there is."""
+    scores = [score] if against is None else [score, against]
+    return [_checked(y, s, *given) for s in scores]
 
 
 def _estimate(
@@ -238,8 +246,7 @@ def qini(
     >>> qini([1, 0, 0, 0], [2.0, 2.0, 1.0, 1.0], [1, 0, 1, 0], n_boot=0).value
     0.125
     """
-    scores = [score] if against is None else [score, against]
-    rows = [_checked(y, s, treated, propensity, groups) for s in scores]
+    rows = _rows_of(y, score, against, treated, propensity, groups)
     return _estimate(
         rows, _qini, above_line=True, level=level, n_boot=n_boot, random_state=random_state
     )
@@ -266,8 +273,7 @@ def auuc(
     >>> auuc([1, 0, 0, 0], [2.0, 2.0, 1.0, 1.0], [1, 0, 1, 0], n_boot=0).value
     0.375
     """
-    scores = [score] if against is None else [score, against]
-    rows = [_checked(y, s, treated, propensity, groups) for s in scores]
+    rows = _rows_of(y, score, against, treated, propensity, groups)
     return _estimate(
         rows, _uplift, above_line=False, level=level, n_boot=n_boot, random_state=random_state
     )

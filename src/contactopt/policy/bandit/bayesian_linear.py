@@ -128,7 +128,7 @@ class BayesianLinear:
         whole = layers.whole_covariance()
         for first in range(0, len(X), _BLOCK):
             part = slice(first, first + _BLOCK)
-            z, _ = self.scaling_.rows(X[part])
+            z = self.scaling_.rows(X[part])
             if arm is None:
                 mean[part] = z @ layers.mean.T
                 for a, covariance in enumerate(whole):

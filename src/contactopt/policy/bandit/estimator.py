@@ -21,7 +21,7 @@ from contactopt.policy.bandit.rounds import (
     checked_rounds,
     days_of,
     length_of,
-    whole_of,
+    lotteries,
 )
 from contactopt.policy.bandit.settings import check_settings
 from contactopt.policy.bandit.shards import check_shards
@@ -29,7 +29,6 @@ from contactopt.policy.bandit.state import policy_state, restored
 from contactopt.policy.bandit.statistics import LinearStatistics
 from contactopt.policy.bandit.strengths import Strengths
 from contactopt.policy.exploration import Exploration
-from contactopt.policy.kernels import UNIT
 from contactopt.policy.log_barrier import LogBarrier
 
 __all__ = ["BanditPolicy"]
@@ -291,7 +290,7 @@ class BanditPolicy(BaseEstimator):
         NotFittedError
             Nothing was learned and ``n_actions`` is not set.
         """
-        return self._whole(X, mask) / UNIT
+        return self._proposal_for(X, mask)
 
     def draw(
         self,
@@ -319,15 +318,15 @@ class BanditPolicy(BaseEstimator):
         propensity : float array, shape (n,)
             Probability of the action drawn, 1 where the row waits.
         """
-        from contactopt.policy.bandit.kernels import draw_rows
+        from contactopt.policy.bandit.proposal_kernels import draw_rows
 
         if probabilities is None:
-            whole = self._whole(X, mask)
+            p = self._proposal_for(X, mask)
         else:
-            whole = whole_of(probabilities, length_of(X), self._n_actions())
+            p = lotteries(probabilities, length_of(X), self._n_actions())
         source = self._stream() if random_state is None else np.random.default_rng(random_state)
-        action, propensity = np.empty(len(whole), np.int64), np.empty(len(whole))
-        draw_rows(whole, source.integers(0, UNIT, len(whole)), action, propensity)
+        action, propensity = np.empty(len(p), np.int64), np.empty(len(p))
+        draw_rows(p, source.random(len(p)), action, propensity)
         return action, propensity
 
     def expected_reward(self, X: Any) -> tuple[Floats, Floats]:
@@ -345,12 +344,12 @@ class BanditPolicy(BaseEstimator):
             )
         return known
 
-    def _whole(self, X: Any, mask: Any) -> Ints:
+    def _proposal_for(self, X: Any, mask: Any) -> Floats:
         check_settings(self)
         m, n = self._n_actions(), length_of(X)
         eligible = checked_mask(mask, n, m)
         if n == 0:
-            return np.zeros((0, m), np.int64)
+            return np.zeros((0, m))
         method = (self.exploration or LogBarrier()).method
         floor = (0.0, _FLOOR_SHARE) if self.floor is None else (float(self.floor), 0.0)
         setting = (method, float(self.tau), *floor, float(self.optimism))

@@ -63,16 +63,16 @@ class Layers:
         self, moments: Floats, rows: Floats, n_slopes: int, strengths: Strengths
     ) -> Strengths:
         """Return the next strengths: see `Strengths.updated`."""
-        D = self.mean.shape[1]
+        from contactopt.policy.bandit.layer_kernels import explained
+
+        m, D = self.mean.shape
         own = self.mean - self._drawn_to()
-        # own = theta - load b: given b the pull is (V / T - 1) load b
-        covariance = self.covariance()
-        pull = covariance / self.own_prior - np.eye(D)
-        if self.load is not None:
-            pull = pull @ self.load
-        flat = pull.reshape(-1, pull.shape[2])
-        variance = np.diagonal(covariance, axis1=1, axis2=2)
-        variance = variance + ((flat @ self.shared_cov) * flat).sum(axis=1).reshape(-1, D)
+        load = np.zeros((0, D, D)) if self.load is None else self.load
+        variance, rss, used = np.empty((m, D)), np.empty(m), np.empty(m)
+        explained(
+            moments, self.own_prior, self.root, self.mean, load, self.shared_cov,
+            variance, rss, used,
+        )  # fmt: skip
         told = 1.0 - variance / self.own_prior
         shared_told = 1.0 - np.diag(self.shared_cov) / self.shared_prior
         of_row, of_feature = self.design
@@ -86,10 +86,6 @@ class Layers:
         groups["level"] = (own[:, 0] ** 2, told[:, 0])
         if D > 1:
             groups["slope"] = (own[:, 1:] ** 2, told[:, 1:])
-        gram, cross = moments[:, :D, :D], moments[:, :D, D]
-        rss = moments[:, D, D] - 2.0 * (self.mean * cross).sum(axis=1)
-        rss += ((gram @ self.mean[:, :, None])[:, :, 0] * self.mean).sum(axis=1)
-        used = (covariance * gram).sum(axis=(1, 2)) / strengths.noise
         return strengths.updated(groups, n_slopes, (rss, rows, used))
 
     def _drawn_to(self) -> Floats:
@@ -97,13 +93,13 @@ class Layers:
 
 
 def solve(moments: Floats, strengths: Strengths, features: Floats | None) -> Layers:
-    """Return the posterior of standardised moments, shape (m, D + 1, D + 1).
+    """Return the posterior of standardised moments, lower halves, shape (m, D + 1, D + 1).
 
     With T the prior variances of an arm's own part, G and c its gram and cross products over the
     noise, V = (G + 1/T)^-1 and H the arm's load: given b, theta ~ N(V (c + H b / T), V), and the
     shared b has precision 1/S + sum_a H' (1/T - V / T^2) H and pull sum_a H' V c / T.
     """
-    from contactopt.policy.bandit.kernels import share_layers, solve_layers
+    from contactopt.policy.bandit.layer_kernels import share_layers, solve_layers
 
     m, D = len(moments), moments.shape[1] - 1
     prior = strengths.own(D)
@@ -140,7 +136,7 @@ def _solve_large(
         lower = np.linalg.cholesky(N[:D, :D] / s + np.diag(1.0 / prior))
         root[a] = solve_triangular(lower, np.eye(D), lower=True)
         covered += root[a].T @ root[a]
-        pulled[a] = root[a].T @ (root[a] @ N[:D, D]) / s
+        pulled[a] = root[a].T @ (root[a] @ N[D, :D]) / s
 
 
 def _shared_design(
@@ -152,7 +148,8 @@ def _shared_design(
     the constant only.
     """
     row, feature = np.arange(D), np.zeros(D, np.int64)
-    slopes = np.where(row == 0, 1.0, strengths.shared_slope)
+    slopes = np.full(D, strengths.shared_slope)
+    slopes[0] = 1.0
     if features is None:
         return (row, feature), None, slopes
     q = features.shape[1]

@@ -17,7 +17,7 @@ __all__ = [
     "checked_rounds",
     "days_of",
     "length_of",
-    "whole_of",
+    "lotteries",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -76,6 +76,8 @@ def checked_rounds(
         For lengths that differ, actions that are no whole numbers, out of range or not eligible,
         rewards that are not finite, propensities outside (0, 1].
     """
+    from contactopt.policy.bandit.round_kernels import sound_rounds
+
     actions = _column(action, n, "action")
     if actions.dtype.kind not in "iu":
         whole = actions.astype(np.float64) if actions.dtype.kind == "f" else None
@@ -84,30 +86,39 @@ def checked_rounds(
                 "action must hold whole numbers from 0 on (-1: nothing was eligible)",
                 hint="number the actions 0 to n_actions - 1",
             )
-    actions = np.ascontiguousarray(actions.astype(np.int64))
-    waits = actions == -1
+    actions = np.ascontiguousarray(actions, dtype=np.int64)
+    rewards = _floats(reward, n, "reward")
     most = n_actions if n_actions is not None else np.iinfo(np.int64).max
+    p = np.zeros(0) if propensity is None else _floats(propensity, n, "propensity")
+    eligible = np.zeros((0, 0), dtype=bool)
+    if mask is not None and n:
+        eligible = checked_mask(mask, n, n_actions if n_actions is not None else _width(mask))
+    if not sound_rounds(actions, rewards, p, eligible, most):
+        _name_faults(actions, rewards, p, eligible, most)
+    return Rounds(actions, rewards)
+
+
+def _name_faults(
+    actions: Ints, rewards: Floats, p: Floats, eligible: npt.NDArray[np.bool_], most: int
+) -> None:
+    """Raise for the first fault of rounds that are not sound."""
+    waits = actions == -1
     _refuse((actions < -1) | (actions >= most), f"action outside 0 to {most - 1}")
-    rewards = np.ascontiguousarray(_floats(reward, n, "reward"))
     with np.errstate(invalid="ignore"):
         bad = ~(np.abs(rewards) <= _MOST)
-    if bad.any():
-        _refuse(bad & ~waits, "reward is missing, infinite or above 1e100")
-    if propensity is not None:
-        p = _floats(propensity, n, "propensity")
+    _refuse(bad & ~waits, "reward is missing, infinite or above 1e100")
+    if len(p):
         _refuse(
             ~((p > 0) & (p <= 1)),
             "propensity outside (0, 1]",
             "the probability with which the logged action was drawn",
         )
         _refuse(waits & (p < 1), "action -1 (nothing eligible) with a propensity below 1")
-    if mask is not None and n:
-        eligible = checked_mask(mask, n, n_actions if n_actions is not None else _width(mask))
+    if len(eligible):
         _refuse(actions >= eligible.shape[1], "action has no column in the mask")
-        chosen = eligible[np.arange(n), np.maximum(actions, 0)]
+        chosen = eligible[np.arange(len(actions)), np.maximum(actions, 0)]
         _refuse(~chosen & ~waits, "action was not eligible under the mask")
         _refuse(waits & eligible.any(axis=1), "action -1 where some action was eligible")
-    return Rounds(actions, rewards)
 
 
 def days_of(day: Any, learned: npt.NDArray[np.bool_]) -> Any:
@@ -134,18 +145,17 @@ def actions_seen(action: Ints, mask: Any) -> int:
     return most
 
 
-def whole_of(probabilities: Any, n: int, m: int) -> Ints:
-    """Return the integers behind probabilities; refuse rows that are no exact lottery."""
-    from contactopt.policy.bandit.kernels import whole_rows
+def lotteries(probabilities: Any, n: int, m: int) -> Floats:
+    """Return given probabilities, shape (n, m); refuse rows that are no exact lottery."""
+    from contactopt.policy.bandit.proposal_kernels import no_lotteries
 
-    given = np.asarray(probabilities, dtype=np.float64)
-    whole = np.empty((n, m), np.int64)
-    if given.shape != (n, m) or whole_rows(given, whole):
+    given = np.ascontiguousarray(probabilities, dtype=np.float64)
+    if given.shape != (n, m) or no_lotteries(given):
         raise ContractError(
             "probabilities are not those of action_probabilities for these rows",
             hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
         )
-    return whole
+    return given
 
 
 def _width(mask: Any) -> int:
@@ -170,6 +180,6 @@ def _column(values: Any, n: int, name: str) -> npt.NDArray[Any]:
 
 def _floats(values: Any, n: int, name: str) -> Floats:
     try:
-        return _column(values, n, name).astype(np.float64)
+        return np.ascontiguousarray(_column(values, n, name), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ContractError(f"{name} must hold numbers") from error

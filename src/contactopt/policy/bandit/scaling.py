@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from contactopt.errors import ContractError
 
-__all__ = ["Scaling"]
+__all__ = ["Scaling", "refuse_not_finite"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,18 +34,10 @@ class Scaling:
     @classmethod
     def of_moments(cls, moments: Floats) -> Scaling:
         """Learn from moments, lower halves, shape (m, d + 2, d + 2)."""
-        first = moments[:, :, 0].sum(axis=0)
-        scale = np.zeros(len(first))
-        scale[[0, -1]] = 1.0
-        if not first[0] > 0:
-            return cls(np.zeros(len(first)), scale)
-        centre = first / first[0]
-        square = np.einsum("ajj->j", moments) / first[0]
-        variance = square - centre**2
-        varies = variance > _CONSTANT * square
-        varies[0] = False
-        scale[varies] = 1.0 / np.sqrt(variance[varies])
-        centre[0] = 0.0
+        from contactopt.policy.bandit.layer_kernels import pooled_scale
+
+        centre, scale = np.empty(moments.shape[1]), np.empty(moments.shape[1])
+        pooled_scale(moments, _CONSTANT, centre, scale)
         return cls(centre, scale)
 
     @property
@@ -59,30 +51,37 @@ class Scaling:
         return int((self.scale[1:-1] > 0).sum())
 
     def moments(self, moments: Floats) -> Floats:
-        """Return the moments of the scaled columns, whole, shape (m, d + 2, d + 2)."""
-        from contactopt.policy.bandit.kernels import standardised
+        """Return the moments of the scaled columns, shape (m, d + 2, d + 2), lower halves only."""
+        from contactopt.policy.bandit.layer_kernels import standardised
 
-        out = np.empty(moments.shape)
+        out = np.zeros(moments.shape)
         standardised(moments, self.centre, self.scale, out)
         return out
 
-    def rows(self, X: Floats) -> tuple[Floats, npt.NDArray[np.float32]]:
-        """Return the scaled design of rows X of shape (n, d), constant first, in both precisions.
+    def rows(self, X: Floats) -> Floats:
+        """Return the scaled design of rows X of shape (n, d), constant first, shape (n, d + 1).
 
         Raises
         ------
         ContractError
             If a number is not finite.
         """
-        from contactopt.policy.bandit.kernels import scaled_rows
+        refuse_not_finite(X)
+        out = np.ones((len(X), len(self.scale) - 1))
+        np.multiply(X - self.centre[1:-1], self.scale[1:-1], out=out[:, 1:])
+        return out
 
-        shape = (len(X), len(self.scale) - 1)
-        design, single = np.empty(shape), np.empty(shape, np.float32)
-        scaled_rows(X, self.centre[1:-1], self.scale[1:-1], design, single)
-        if not np.isfinite(design.sum()):
-            bad = int((~np.isfinite(design)).any(axis=1).sum())
-            raise ContractError(
-                f"X holds NaN or infinity in {bad} rows",
-                hint="give a pandas frame, whose missing values are taken as they are, or fill in",
-            )
-        return design, single
+
+def refuse_not_finite(X: Floats) -> None:
+    """Refuse rows with numbers that are not finite.
+
+    Raises
+    ------
+    ContractError
+    """
+    bad = int((~np.isfinite(X)).any(axis=1).sum())
+    if bad:
+        raise ContractError(
+            f"X holds NaN or infinity in {bad} rows",
+            hint="give a pandas frame, whose missing values are taken as they are, or fill in",
+        )

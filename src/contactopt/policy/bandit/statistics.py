@@ -29,13 +29,13 @@ class _Sums:
         self.rows = np.zeros(n_arms)
 
     def add_total(self, other: _Sums, factor: float) -> None:
-        from contactopt.policy.bandit.kernels import add_sums
+        from contactopt.policy.bandit.round_kernels import add_sums
 
         add_sums(self.high, self.low, factor * (other.high + other.low))
         self.rows += factor * other.rows
 
     def add_sums(self, other: _Sums, factor: float = 1.0) -> None:
-        from contactopt.policy.bandit.kernels import add_sums
+        from contactopt.policy.bandit.round_kernels import add_sums
 
         add_sums(self.high, self.low, factor * other.high)
         add_sums(self.high, self.low, factor * other.low)
@@ -130,7 +130,7 @@ class LinearStatistics:
     def _checked(
         self, X: Floats, arm: Ints, y: Floats, weight: Floats | None
     ) -> tuple[npt.NDArray[Any], ...]:
-        from contactopt.policy.bandit.kernels import row_keys
+        from contactopt.policy.bandit.round_kernels import row_keys
 
         X = np.ascontiguousarray(X, dtype=np.float64)
         arm = np.ascontiguousarray(arm, dtype=np.int64)
@@ -143,11 +143,10 @@ class LinearStatistics:
                 f"weight {w.shape}",
                 hint=f"X is (n, {self.n_features}), the others (n,)",
             )
-        if n and (arm.min() < 0 or arm.max() >= self.n_arms):
-            raise ContractError(f"LinearStatistics: arm must lie in 0 to {self.n_arms - 1}")
         keys = np.empty(n, np.uint64)
-        mixers = _mixers(self.n_features + 2)
-        bad = row_keys(X, arm, y, w, mixers, keys)
+        bad, unknown = row_keys(X, arm, y, w, _mixers(self.n_features + 2), self.n_arms, keys)
+        if unknown:
+            raise ContractError(f"LinearStatistics: arm must lie in 0 to {self.n_arms - 1}")
         if bad:
             raise ContractError(
                 f"LinearStatistics: {bad} of {n} rows hold NaN, infinity or a number above 1e100"
@@ -159,17 +158,14 @@ class LinearStatistics:
     def _add_day(
         self, day: int, X: Floats, arm: Ints, y: Floats, weight: Floats, keys: npt.NDArray[Any]
     ) -> None:
-        from contactopt.policy.bandit.kernels import add_moments
+        from contactopt.policy.bandit.round_kernels import add_moments
 
         sums = self._sums_of(day)
         factor = 1.0
         if self._folded is not None and day <= self._folded[0]:
             factor = self.forgetting ** (self._folded[0] - day)
             weight = weight * factor
-        order = np.argsort(keys)
-        counts = np.bincount(arm, minlength=self.n_arms)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        add_moments(X, y, weight, order, starts, sums.high, sums.low)
+        counts = add_moments(X, arm, y, weight, np.argsort(keys), sums.high, sums.low)
         sums.rows += factor * counts
 
     def _sums_of(self, day: int) -> _Sums:
@@ -210,10 +206,12 @@ class LinearStatistics:
 
         Days are added in their order, so that the total depends only on what each day holds.
         """
-        latest = self.latest_day
+        from contactopt.policy.bandit.layer_kernels import summed, whole_moments
+
+        latest, size = self.latest_day, self.n_features + 2
+        moments = np.zeros((self.n_arms, size, size))
         if latest is None:
-            size = self.n_features + 2
-            return np.zeros((self.n_arms, size, size)), np.zeros(self.n_arms)
+            return moments, np.zeros(self.n_arms)
         if self._older is None or self._older[0] != latest:
             self._older = (latest, self._sum_older(latest))
         older = self._older[1]
@@ -221,8 +219,10 @@ class LinearStatistics:
         if today is None:
             return older.high + older.low, older.rows.copy()
         if not older.rows.any():
-            return today.high + today.low, today.rows.copy()
-        return (older.high + older.low) + (today.high + today.low), older.rows + today.rows
+            summed(today.high, today.low, moments)
+            return moments, today.rows.copy()
+        whole_moments((older.high, older.low), (today.high, today.low), moments)
+        return moments, older.rows + today.rows
 
     def _sum_older(self, latest: int) -> _Sums:
         # every day is rounded to doubles first: pairs that differ in their split give the same bits
