@@ -34,7 +34,7 @@ lint: setup ## Format check, lint, types, layers
 	$(BIN)/lint-imports
 
 test: lint ## All checks: lint, then tests, doctests and the README on two workers
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 format: setup ## Format the code and mend what can be mended
 	$(BIN)/ruff format .

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from oracles import policy_oracle
 from scored import capacity, make_batch
@@ -51,6 +51,8 @@ def programme(batch, table) -> tuple[float | None, bool]:
     for own, limit, units in zip(inside, rows.limit, rows.table.units, strict=True):
         too_much |= own[cells.cell] & ((batch.usage > units) | (limit <= 0))
     mask &= ~too_much
+    # limits leave a margin for the largest use of a row, which may just have been closed
+    rows = build_problem(replace(batch, allowed=mask), cells).rows
     covers = [own[cells.cell] for own in inside]
     problem = (batch.value, mask, batch.usage, covers, rows.target)
     lower = np.maximum(rows.low * (1 - 3e-3) - 3e-3, 0.0)
@@ -59,6 +61,7 @@ def programme(batch, table) -> tuple[float | None, bool]:
 
 
 @settings(max_examples=30, deadline=None)
+@example(seed=1064, n=78, minutes=False, shift=-2.0)  # steps crawl at the two smallest tau
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 120),
