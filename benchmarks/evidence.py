@@ -98,6 +98,18 @@ SPANISH = {
     " rows exceeded (": " filas excedidas (",
     " threads)": " hilos)",
     "Mask with reasons: ": "Máscara con motivos: ",
+    "Simulated month, ": "Mes simulado, ",
+    " customers: net money per customer, all payments counted": (
+        " clientes: dinero neto por cliente, con todos los pagos"
+    ),
+    ", exploration and control having cost ": ", ya descontados exploración y control: ",
+    "; the others (ours less it, 95 %, worlds): ": (
+        "; las demás (la nuestra menos ella, 95 %, mundos): "
+    ),
+    "constant ": "constante ",
+    "fixed waterfall": "cascada fija",
+    "voice only": "solo voz",
+    "most engaged": "la mejor respuesta",
     " touches, ": " gestiones, ",
     " actions, five jurisdictions": " acciones, cinco jurisdicciones",
     " workers)": " procesos)",
@@ -339,12 +351,33 @@ def bandit_rows() -> list[str]:
     return rows
 
 
+def month_row() -> str:
+    """Tell what a month under each policy truly brought in the simulated world."""
+    report = load("thirty_days.json")
+    table = {row["policy"]: row for row in report["table"]}
+    ours = table.pop("contactopt")
+    own = [run for run in report["runs"] if run["policy"] == "contactopt"]
+    spent = sum(run["exploration_true"] for run in own) / len(own)
+    rivals = [
+        f"{name} {row['net money']:.1f} ({row['ours less it']:+.1f} ± {row['+-']:.1f}, "
+        f"{row['worlds']})"
+        for name, row in table.items()
+    ]
+    return (
+        f"| Simulated month, {report['customers']:,} customers: net money per customer, all "
+        f"payments counted | ours {ours['net money']:.1f}, exploration and control having cost "
+        f"{spent:.1f}; the others (ours less it, 95 %, worlds): {'; '.join(rivals)} "
+        "| `python benchmarks/thirty_days.py` |"
+    )
+
+
 def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
-        *policy_rows(), *hour_rows(), credit_row(), *model_rows(), replay_row(), lawful_row(),
-        draw_row(), year_row(), *bandit_rows(), allocation_row(), mask_row(), speed_row(),
+        *policy_rows(), month_row(), *hour_rows(), credit_row(), *model_rows(), replay_row(),
+        lawful_row(), draw_row(), year_row(), *bandit_rows(), allocation_row(), mask_row(),
+        speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

@@ -242,11 +242,9 @@ def test_offers_fit_stage_template_and_the_creditors_least_share(portfolio, at):
 # ---- learning ----------------------------------------------------------------------------------
 
 
-def test_what_was_learned_is_kept_in_the_bundle_and_moves_the_draw(
-    several, portfolio, at, tmp_path
-):
-
-    catalogue = TreatmentCatalogue.of(several.config)
+def warm_is_better(own: StrategyConfig) -> TreatmentModel:
+    """Return a model that learned that warm texts add 0.1 to P(pays | reached)."""
+    catalogue = TreatmentCatalogue.of(own)
     options = [(f"sms-{k}", None) for k in range(4)] + [(f"sms-{k}", "half") for k in range(4)]
     choices = pd.DataFrame(
         [("g", "sms", "early", t, o, 1 / 8) for t, o in options],
@@ -259,7 +257,13 @@ def test_what_was_learned_is_kept_in_the_bundle_and_moves_the_draw(
     rows = choices.iloc[at_random][["group", "template_id", "offer_id"]].assign(
         residual=(pays - 0.2) * 100.0, scale=50.0, noise=100.0
     )
-    model = TreatmentModel(catalogue=catalogue).fit(rows, choices)
+    return TreatmentModel(catalogue=catalogue).fit(rows, choices)
+
+
+def test_what_was_learned_is_kept_in_the_bundle_and_moves_the_draw(
+    several, portfolio, at, tmp_path
+):
+    model = warm_is_better(several.config)
     knows = co.ContactStrategy(config=several.config).fit(portfolio.subset([]), as_of=at)
     before = knows.version
     knows.models_ = replace(knows.models_, treatment=model)
@@ -278,3 +282,38 @@ def test_what_was_learned_is_kept_in_the_bundle_and_moves_the_draw(
     e = sms.groupby("warm")["effect"].mean()
     assert e[True] - e[False] == pytest.approx(0.1, abs=0.04)
     assert plan.allocation.loss <= plan.allocation.budget
+
+
+def test_safety_mixes_arms_and_leaves_what_was_learned_of_messages(
+    several, portfolio, at, tmp_path
+) -> None:
+    rules = {"enabled": True, "incumbent": [{"channel": "sms", "hour": 10, "share": 0.6}]}
+    names = [template(c, k) for c in ("sms", "email") for k in range(4)]
+    safe, free = (
+        on_priors(config(templates=names, offers=OFFERS, **more), at)
+        for more in ({"safety": rules}, {})
+    )
+    for strategy in (safe, free):
+        model = warm_is_better(strategy.config)
+        strategy.models_ = replace(strategy.models_, treatment=model)
+        strategy._version = None
+    plan, alone = (s.rank(portfolio, as_of=at, batch_id="b") for s in (safe, free))
+    assert plan.safe.verdict.lead == "incumbent"
+    np.testing.assert_array_equal(plan.safe.learned.probabilities, alone.allocation.probabilities)
+    assert not np.array_equal(plan.allocation.probabilities, alone.allocation.probabilities)
+    # inside an arm the draw is the learned one, whoever leads
+    log = plan.decisions()
+    sms = log[(log["channel"] == "sms") & ~log["holdout"]]
+    assert len(sms) > 10
+    assert sms["template_id"].isin(["sms-0", "sms-2"]).mean() > 0.7
+    key = ["group", "template_id", "offer_id"]
+    inner = [
+        f.set_index(key)["probability"].sort_index()
+        for f in (plan.treatments(), alone.treatments())
+    ]
+    both = inner[0].index.intersection(inner[1].index)
+    assert len(both) > 8
+    pd.testing.assert_series_equal(inner[0][both], inner[1][both])
+    plan.write(tmp_path)
+    assert safe.replay(tmp_path, portfolio=portfolio).ok
+    assert co.read_decisions(tmp_path).replay().ok
