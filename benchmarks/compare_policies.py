@@ -84,9 +84,6 @@ def rivals(portfolio, as_of, config, batch, strategy, seed: int, response=None):
     """
     rng = np.random.default_rng([seed, 99])
     n, m = batch.value.shape
-    channel = np.array([a.channel for a in batch.actions], dtype=object)
-    hour = batch.actions.hours
-    past_due = batch.amount + 1e-6 * np.arange(n)[::-1]
     view, frame = contact_log(portfolio, as_of, config)
     conversion = frame.groupby(["channel", "local_hour"], dropna=False)["paid"].mean()
     by_channel = frame.groupby("channel")["paid"].mean().drop("letter", errors="ignore")
@@ -94,38 +91,58 @@ def rivals(portfolio, as_of, config, batch, strategy, seed: int, response=None):
     best_hour = int(conversion.loc[best].idxmax())
     model = response_model(strategy, view, frame) if response is None else response
     static = response_scores(model, strategy, view, batch) * batch.amount[:, None]
-
-    def only(choice: np.ndarray) -> np.ndarray:
-        mask = np.zeros((n, m), dtype=bool)
-        rows = np.flatnonzero(choice >= 0)
-        mask[rows, choice[rows]] = True
-        return mask
-
-    def everybody(name: str, at: int) -> np.ndarray:
-        arm = np.flatnonzero((channel == name) & ((hour == at) | (hour < 0)))
-        return only(np.full(n, arm[0]))
-
+    lawful = batch.allowed.any(axis=1)
     draws = np.where(batch.allowed, rng.random((n, m)), -1.0)
-    random_choice = np.where(batch.allowed.any(axis=1), draws.argmax(axis=1), -1)
+    random_choice = np.where(lawful, draws.argmax(axis=1), -1)
+    masked = np.where(batch.allowed, static, -np.inf)
+    greedy_choice = np.where(lawful, masked.argmax(axis=1), -1)
+    return {
+        "random eligible": (rng.random((n, m)) + 1.0, _only(random_choice, m)),
+        **fixed_rivals(batch),
+        "best channel": (_by_debt(batch), _everybody(batch, best, best_hour)),
+        "response x amount": (static, _only(greedy_choice, m)),
+        "LP on static scores": (static - batch.cost, np.ones((n, m), dtype=bool)),
+    }
+
+
+def fixed_rivals(batch):
+    """Return scores and masks of the rivals that follow a fixed rule and learn nothing."""
     # labels say stage and balance, for example "early · low balance"
     stage = np.array([str(label).partition(" · ")[0] for label in batch.segment], dtype=object)
-    early = everybody("sms", 10) & (stage == "early")[:, None]
-    mid = everybody("call_agent", 10) & (stage == "mid")[:, None]
-    late = (everybody("call_agent", 10) | everybody("letter", -1)) & np.isin(
-        stage, ["late", "charged off"]
-    )[:, None]
-    by_debt = np.repeat(past_due[:, None], m, axis=1)
-    masked = np.where(batch.allowed, static, -np.inf)
-    greedy_choice = np.where(batch.allowed.any(axis=1), masked.argmax(axis=1), -1)
-    everything = np.ones((n, m), dtype=bool)
+    calls = _everybody(batch, "call_agent", 10)
+    early = _everybody(batch, "sms", 10) & (stage == "early")[:, None]
+    mid = calls & (stage == "mid")[:, None]
+    behind = np.isin(stage, ["late", "charged off"])
+    late = (calls | _everybody(batch, "letter", -1)) & behind[:, None]
     return {
-        "random eligible": (rng.random((n, m)) + 1.0, only(random_choice)),
-        "fixed waterfall": (by_debt, early | mid | late),
-        "voice only": (by_debt, everybody("call_agent", 10)),
-        "best channel": (by_debt, everybody(best, best_hour)),
-        "response x amount": (static, only(greedy_choice)),
-        "LP on static scores": (static - batch.cost, everything),
+        "fixed waterfall": (_by_debt(batch), early | mid | late),
+        "voice only": (_by_debt(batch), calls),
     }
+
+
+def _only(choice: np.ndarray, m: int) -> np.ndarray:
+    """Return the mask of one action per customer; -1: none."""
+    mask = np.zeros((len(choice), m), dtype=bool)
+    rows = np.flatnonzero(choice >= 0)
+    mask[rows, choice[rows]] = True
+    return mask
+
+
+def _everybody(batch, name: str, at: int) -> np.ndarray:
+    """Return the mask of one channel at one hour (or of its arm without an hour) for everybody."""
+    n, m = batch.value.shape
+    channel = np.array([a.channel for a in batch.actions], dtype=object)
+    arm = np.flatnonzero(
+        (channel == name) & ((batch.actions.hours == at) | (batch.actions.hours < 0))
+    )
+    return _only(np.full(n, arm[0]), m)
+
+
+def _by_debt(batch) -> np.ndarray:
+    """Return scores by which the largest debt comes first."""
+    n, m = batch.value.shape
+    past_due = batch.amount + 1e-6 * np.arange(n)[::-1]
+    return np.repeat(past_due[:, None], m, axis=1)
 
 
 def contact_log(portfolio, as_of, config):

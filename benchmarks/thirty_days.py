@@ -49,7 +49,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare_policies import contact_log, response_model, rivals
+from compare_policies import contact_log, fixed_rivals, response_model, rivals
 from orchestration_year import attempts_of_today
 from squarecb.rival import SquareCb
 
@@ -173,6 +173,9 @@ class ByResponse:
 
     def scores(self, strategy, portfolio, batch):
         """Return scores and mask of a day."""
+        rival = str(POLICIES[self.name])
+        if rival in (fixed := fixed_rivals(batch)):
+            return fixed[rival]
         learns = self.name == "epsilon-greedy" and self._days % UPDATE_DAYS == 0
         if self._model is None or learns:
             log = contact_log(portfolio, batch.as_of, strategy.config)
@@ -182,7 +185,7 @@ class ByResponse:
             response=self._model,
         )  # fmt: skip
         self._days += 1
-        scores, allowed = found[str(POLICIES[self.name])]
+        scores, allowed = found[rival]
         if self.name != "epsilon-greedy":
             return scores, allowed
         rng = np.random.default_rng([self.seed + self._days, 7])
@@ -210,7 +213,11 @@ def most_engaged(batch, portfolio, config):
 
 
 def realised_cost(batch, plan, truth, capacity: pd.DataFrame, config) -> float:
-    """Return the true value that exploration and control gave up against tau = 0."""
+    """Return the true value that exploration and control gave up against tau = 0.
+
+    Of one step: truth is what a contact adds if none follows it, so what a contact of tomorrow
+    makes good counts as lost.
+    """
     from contactopt.plan import rank
     from contactopt.policy import ContactPolicy
 
