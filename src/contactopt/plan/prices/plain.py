@@ -103,8 +103,8 @@ def _exactly(
         return None
     solver.narrow = True
     found = None
-    # each from the exact prices: those of another tau lie far off in its units; where steps crawl
-    # along an edge (several rows with minima), a smoother one comes through and loses next to nothing
+    # each from the exact prices: those of another tau lie far off in its units. Where steps crawl
+    # along an edge (several rows with minima), a smoother one comes through and loses next to none
     for tau in (*_TAUS[4:], _TAUS[3]):
         here = solver.solve(SOFTMAX, tau, prices, tolerance=1e-6, max_passes=40)
         if found is None or here.residual <= max(found[0].residual, 1e-6):
