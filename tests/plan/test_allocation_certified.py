@@ -218,6 +218,7 @@ def test_a_warm_start_is_logged_and_gives_the_same_bits_again(tmp_path):
     told = json.loads(row["search"])
     again = today(WarmStart.from_state(told["start"]))
     assert again.content_hash == first.content_hash
+    assert again.batch_id == first.batch_id != today().batch_id
     assert WarmStart.from_log(row.to_dict()) == WarmStart.of(first)
     with pytest.raises(ContractError, match="no prices to start from"):
         WarmStart.from_log({"batch_id": "old"})

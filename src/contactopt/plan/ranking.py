@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -61,7 +62,7 @@ def rank(
     random_state : int
         Seed of the draw.
     batch_id : str, optional
-        Unless given, a hash of content, policy, as_of, capacity and random state.
+        Unless given, a hash of content, policy, as_of, capacity, random state and warm start.
     policy_version : str, optional
         Unless given, ``batch.meta["policy_version"]``, else a hash of the policy's settings.
     safety : SafetyTerms, optional
@@ -115,15 +116,17 @@ def rank(
     known = {*pools, *batch.pools, *batch.actions.channels, *CHANNELS}
     table = capacity_table(capacity, known)
     version = policy_version or batch.meta.get("policy_version") or policy.version
+    start = WarmStart.of(warm_start) if isinstance(warm_start, ContactPlan) else warm_start
     if batch_id is None:
         under = version if safety is None else f"{version}|{safety.key}"
+        if start is not None:  # other bits within the tolerance: another batch
+            under = f"{under}|{json.dumps(start.to_state(), sort_keys=True)}"
         batch_id = default_batch_id(batch, table, under, random_state)
     threads = n_threads or _processors()
     cells, problem = _open_problem(
         batch, map_cells(batch, table, pools, n_threads=threads), threads
     )
     control = control_group(batch.customer_ids, policy.holdout_share)
-    start = WarmStart.of(warm_start) if isinstance(warm_start, ContactPlan) else warm_start
     allocation, inner, problem = _allocate(batch, cells, problem, policy, control, threads, start)
     safe = None
     if safety is not None:

@@ -222,7 +222,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         random_state : int, optional
             Seed of the draw; default from the strategy file.
         batch_id : str, optional
-            Unless given, a hash of content, strategy, as_of, capacity and random state.
+            Unless given, a hash of content, strategy, as_of, capacity, random state and warm start.
         warm_start : ContactPlan or WarmStart, optional
             Yesterday's plan: its prices save passes; see `contactopt.rank`.
         progress : bool

@@ -40,8 +40,8 @@ class LearnsFromPlans:
     config: StrategyConfig
     models_: FittedModels
     as_of_: pd.Timestamp
-    # on the class: parts put together by hand have never been updated
     card_: ModelCard
+    # on the class: parts put together by hand have never been updated
     residual_: ResidualLayer | None = None
     updated_at_: pd.Timestamp | None = None
     update_record_: dict[str, Any]
@@ -134,15 +134,16 @@ class LearnsFromPlans:
             tick("reach and harm")
         if learned.treatment is not None:
             models = replace(models, treatment=learned.treatment)
-        self.models_, self.residual_ = models, learned.residual
-        self.updated_at_, self._version, self.verdict_ = instant, None, verdict
-        self.update_record_ = {
+        record = {
             "as_of": instant.isoformat(),
             "portfolio_hash": portfolio.content_hash,
             **learned.record,
             **({} if verdict is None else {"safety": verdict.to_state()}),
         }
-        self.card_ = self.card_.with_update(models, self.update_record_)
+        # last of all: an error before leaves the strategy as it was
+        self.card_, self.update_record_ = self.card_.with_update(models, record), record
+        self.models_, self.residual_ = models, learned.residual
+        self.updated_at_, self._version, self.verdict_ = instant, None, verdict
         return self
 
     # ---- keeping ---------------------------------------------------------------------------
