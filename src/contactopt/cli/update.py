@@ -98,6 +98,7 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
             f"from {residual['rows']:,} draws; the gain of the models counts "
             f"{residual['slope']:.2f} times",
         ),
+        ("control group", _lift(residual.get("control") or {})),
     ]
     for name, what in (
         ("batches_of_other_models", "batch(es) scored by models of another fit left out"),
@@ -107,3 +108,17 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
         if record[name]:
             lines.append(("note", f"{record[name]:,} {what}"))
     return lines
+
+
+def _lift(told: dict[str, Any]) -> str:
+    """Tell what contacts added over the control group, in payers of a hundred customers."""
+    if "realised" not in told:
+        return "too few customers to tell what contacts add as a whole"
+    added, promised, half = (
+        100 * told[name] * scale
+        for name, scale in (("realised", 1.0), ("promised", 1.0), ("error", 1.96))
+    )
+    return (
+        f"{told['customers']:,} customers; contacts added the money of {added:.1f} payers in 100 "
+        f"({added - half:.1f} to {added + half:.1f}), promised {promised:.1f}"
+    )

@@ -20,15 +20,16 @@ from contactopt.contracts.vocabulary import WAIT
 from contactopt.journal import JournalView
 from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
 from contactopt.journal.local_time import DAY_US
+from contactopt.learning.control_evidence import ControlGroup
 from contactopt.learning.logged_rows import LoggedRows, logged_rows
-from contactopt.learning.residual_rows import DesignEffect, residual_statistics
+from contactopt.learning.residual_rows import MOST_UNITS, DesignEffect, residual_statistics
 from contactopt.learning.treatments import learn_treatments
 from contactopt.models.delay import DelayModel
 from contactopt.models.fitting import FittedModels
 from contactopt.models.treatment import TreatmentModel
 from contactopt.plan.log.block import logged_blocks
 from contactopt.plan.log.reader import DecisionLog
-from contactopt.policy.residual import ArmNest, DayStatistics, ResidualLayer
+from contactopt.policy.residual import ArmNest, ControlContrast, DayStatistics, ResidualLayer
 from contactopt.policy.value import discount_factor
 from contactopt.segments import stage_of
 
@@ -38,7 +39,15 @@ Floats = npt.NDArray[np.float64]
 
 #: largest inverse propensity over a channel's mean in the delay curves
 _LARGEST_WEIGHT = 10.0
-_LABEL_COLUMNS = ["decision_id", "customer_id", "decided_at", "channel", "slot_start", "propensity"]
+_LABEL_COLUMNS = [
+    "decision_id",
+    "customer_id",
+    "decided_at",
+    "channel",
+    "slot_start",
+    "propensity",
+    "holdout",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +103,14 @@ def learn_from_log(
     """
     batches, left_out = _batches(log, since, view.as_of)
     labels = _labels(log, batches, view, config)
-    unit, stage = _scored(log, batches, config) if log is not None else (np.empty(0), np.empty(0))
-    rows = labels.assign(unit=unit, stage=stage)
+    rows = labels.assign(**_scored(log, batches, config))
     delay = DelayModel(horizon_days=round(config.objective.horizon_days))
     delay.fit(_delay_rows(rows, view, config))
     done = delay.complete(rows.assign(amount=rows["amount_discounted"]))
     rows = rows.assign(expected=done["expected"], seen=done["seen"])
     layer = ResidualLayer(forgetting=config.models.forgetting_per_day)
-    nest, days, together = _statistics(log, batches, rows, models, config, on_batch)
-    layer.fit(nest, days, today=view.as_of_us // DAY_US, design_effect=together)
+    nest, days, together, control = _statistics(log, batches, rows, models, view, config, on_batch)
+    layer.fit(nest, days, today=view.as_of_us // DAY_US, design_effect=together, control=control)
     treatment = learn_treatments(
         log, view, config, expected=_by_batch(log, batches, rows), discount=_discount(config)
     )
@@ -155,7 +163,8 @@ def _labels(
         horizon_days=config.objective.horizon_days,
         discount_rate_yearly=config.objective.discount_rate_yearly,
     )
-    kept = frame[["decision_id", "channel", "propensity"]].astype({"channel": object})
+    kept = frame[["decision_id", "channel", "propensity", "holdout"]]
+    kept = kept.astype({"channel": object, "holdout": bool})
     return pd.concat([kept, found], axis=1)
 
 
@@ -169,21 +178,24 @@ def _nothing() -> pd.DataFrame:
 
 
 def _scored(
-    log: DecisionLog, batches: list[str], config: StrategyConfig
-) -> tuple[Floats, npt.NDArray[Any]]:
-    """Return the money expected of a payer and the stage of every decision, as logged."""
-    units, stages = [np.empty(0)], [np.empty(0, dtype=object)]
+    log: DecisionLog | None, batches: list[str], config: StrategyConfig
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what was logged of each customer: unit (money of a payer), P(pays | wait), stage."""
+    numbers = {"amount": [np.empty(0)], "p_pay_wait": [np.empty(0)]}
+    stages = [np.empty(0, dtype=object)]
     for batch_id in batches:
+        assert log is not None
         parts = log.parts(batch_id)
         known = "segment" in parts.columns
-        names = ["amount", "segment"] if known else ["amount"]
         for first, last in parts.blocks():
-            table = parts.read(first, last, names)
+            table = parts.read(first, last, [*numbers, *(["segment"] if known else [])])
             table = table.take(np.arange(0, table.num_rows, parts.width))
-            units.append(table.column("amount").to_pandas().to_numpy(np.float64))
+            for name, found in numbers.items():
+                found.append(table.column(name).to_pandas().to_numpy(np.float64))
             words = table.column("segment").to_pandas().astype(object) if known else None
             stages.append(np.full(last - first, "", object) if words is None else stage_of(words))
-    return np.nan_to_num(np.concatenate(units)) * _discount(config), np.concatenate(stages)
+    unit, p_wait = (np.nan_to_num(np.concatenate(found)) for found in numbers.values())
+    return {"unit": unit * _discount(config), "p_wait": p_wait, "stage": np.concatenate(stages)}
 
 
 def _discount(config: StrategyConfig) -> float:
@@ -212,7 +224,10 @@ def _delay_rows(rows: pd.DataFrame, view: JournalView, config: StrategyConfig) -
     )
     labels = decision_labels(view, earlier, horizon_days=config.objective.horizon_days)
     earlier = pd.concat([earlier["channel"], table["propensity"], labels], axis=1)
-    both = pd.concat([earlier.assign(unit=np.nan, stage=""), rows], ignore_index=True)
+    both = pd.concat(
+        [earlier.assign(unit=np.nan, stage="", p_wait=np.nan, holdout=False), rows],
+        ignore_index=True,
+    )
     known = (both["customer"] >= 0).to_numpy() & (both["propensity"] > 0).to_numpy()
     both = both[known].reset_index(drop=True)
     inverse = 1.0 / both["propensity"]
@@ -225,12 +240,13 @@ def _statistics(
     batches: list[str],
     rows: pd.DataFrame,
     models: FittedModels,
+    view: JournalView,
     config: StrategyConfig,
     on_batch: Callable[[str], None],
-) -> tuple[ArmNest, list[DayStatistics], float]:
-    """Reduce the batches to statistics of days, and tell how labels hang together."""
+) -> tuple[ArmNest, list[DayStatistics], float, ControlContrast | None]:
+    """Reduce batches to days' statistics; how labels hang together; what the control group says."""
     if log is None or not batches:
-        return ArmNest.of([], []), [], 1.0
+        return ArmNest.of([], []), [], 1.0, None
     arms = {
         (action_id, channel)
         for b in batches
@@ -239,7 +255,9 @@ def _statistics(
     }
     nest = ArmNest.of(rows["stage"].astype(str), arms)
     typical = float(np.median(rows["unit"][rows["unit"] > 0])) if (rows["unit"] > 0).any() else 1.0
-    together = DesignEffect(int(rows["customer"].max()) + 1, nest.slope + 1)
+    n_known = int(rows["customer"].max()) + 1 if len(rows) else 0
+    together = DesignEffect(n_known, nest.slope + 1)
+    group = ControlGroup(rows, nest, most_units=MOST_UNITS, typical_unit=typical)
     days, begin = list[DayStatistics](), 0
     for batch_id in batches:
         for block, own in _blocks(log, batch_id, config):
@@ -248,8 +266,10 @@ def _statistics(
             days.append(
                 residual_statistics(block, here, nest, models.effect, typical, own, together)
             )
+            group.add(block, here)
         on_batch(batch_id)
-    return nest, days, together.value
+    rate = config.objective.discount_rate_yearly
+    return nest, days, together.value, group.contrast(view, discount_rate_yearly=rate)
 
 
 def _blocks(

@@ -13,7 +13,7 @@ from contactopt.models import EffectModel
 from contactopt.models.effect.channels import channel_positions
 from contactopt.policy.residual import ArmNest, DayStatistics
 
-__all__ = ["DesignEffect", "residual_statistics"]
+__all__ = ["MOST_UNITS", "DesignEffect", "residual_statistics"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 _LEAST_VARIANCE = 0.02
 #: a window's money counts up to so many times what is expected of a payer: single large payments,
 #: most of them settlements, would drown what contacts add
-_MOST_UNITS = 3.0
+MOST_UNITS = 3.0
 #: random directions in which sums over customers are compared with sums over rows
 _DIRECTIONS = 16
 
@@ -110,7 +110,7 @@ def residual_statistics(
     predicted = block.p_wait[use].copy()
     predicted[acts] += (reach * gain)[rows[acts], drawn[acts]]
     unit = block.unit[use]
-    label = np.minimum(labels["expected"].to_numpy(dtype=np.float64)[use] / unit, _MOST_UNITS)
+    label = np.minimum(labels["expected"].to_numpy(dtype=np.float64)[use] / unit, MOST_UNITS)
     chance = np.clip(block.p_wait[use], 0.0, 1.0)
     precision = 1.0 / (chance * (1.0 - chance) + _LEAST_VARIANCE)
     small = np.minimum(1.0, unit / typical_unit) ** 2

@@ -134,6 +134,7 @@ def _segments(told: Mapping[str, Any]) -> str:
 
 def _update(told: Mapping[str, Any]) -> str:
     residual, delay = told.get("residual") or {}, told.get("delay") or {}
+    control = residual.get("control") or {}
     rows = (
         ("Known by", told.get("as_of")),
         ("Decisions since the fit", told.get("decisions")),
@@ -141,6 +142,10 @@ def _update(told: Mapping[str, Any]) -> str:
         ("with a closed window", told.get("mature")),
         ("Delays learned from decisions", delay.get("rows")),
         ("Corrections learned from draws", residual.get("rows")),
+        ("Control customers", control.get("customers")),
+        ("Contacts added, in payers' money per customer", control.get("realised")),
+        ("with a standard error of", control.get("error")),
+        ("where the plans had promised", control.get("promised")),
         ("The models' gain counts, times", residual.get("slope")),
     )
     return table(["", ""], [(says, _text(value)) for says, value in rows if value is not None])

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from contactopt.policy.residual.contrast import ControlContrast
 from contactopt.policy.residual.nest import ArmNest
 from contactopt.policy.residual.statistics import DayStatistics, forgotten
 
@@ -77,7 +78,7 @@ class ResidualLayer(BaseEstimator):
     array([[0.]])
     """
 
-    def __init__(self, *, forgetting: float = 0.99, slope_sd: float = 0.5) -> None:
+    def __init__(self, *, forgetting: float = 0.99, slope_sd: float = 1.0) -> None:
         self.forgetting = forgetting
         self.slope_sd = slope_sd
 
@@ -88,6 +89,7 @@ class ResidualLayer(BaseEstimator):
         *,
         today: int,
         design_effect: float = 1.0,
+        control: ControlContrast | None = None,
     ) -> ResidualLayer:
         """Learn from statistics of days, in any order and cut into any shards.
 
@@ -102,6 +104,9 @@ class ResidualLayer(BaseEstimator):
             How many times the variance of sums over customers exceeds that of independent rows:
             windows of one customer overlap and hold the same payments (Kish, "Survey Sampling",
             1965, chapter 8).
+        control : ControlContrast, optional
+            What contacts added over the control group: it tells how much the gain counts as a
+            whole, of which draws say little where the plan hardly ever waits.
         """
         total = forgotten(nest, days, today=today, forgetting=self.forgetting)
         self.nest_ = nest
@@ -110,16 +115,21 @@ class ResidualLayer(BaseEstimator):
         np.divide(total.prior, total.prior_weight, out=channel, where=known)
         channel = np.maximum(channel, _LEAST_VARIANCE)
         self.noise_ = total.squares / total.count * design_effect if total.count else 1.0
+        control = ControlContrast.none(nest.size) if control is None else control
+        noise, short = max(self.noise_, 1e-300), control.realised - control.promised
+        told = control.design / control.variance[:, None]
+        gram = total.gram / noise + told.T @ control.design
+        cross = total.cross / noise + told.T @ short
         found = None
         for by_stage in _SHARES:
             for by_arm in _SHARES:
                 prior = nest.variances(channel, by_stage, by_arm, self.slope_sd**2)
-                evidence = self._evidence(total, prior)
+                evidence = _evidence(gram, cross, prior)
                 if found is None or evidence > found[0]:
                     found = (evidence, prior, by_stage, by_arm)
         assert found is not None
         self.prior_ = found[1]
-        self.mean_, self.covariance_ = self._posterior(total, self.prior_)
+        self.mean_, self.covariance_ = _posterior(gram, cross, self.prior_)
         self.fit_record_ = {
             "rows": total.rows,
             "weight": total.weight,
@@ -127,22 +137,10 @@ class ResidualLayer(BaseEstimator):
             "design_effect": design_effect,
             "share_of_stages": found[2],
             "share_of_slots": found[3],
+            "control": control.to_record(),
             "slope": 1.0 + float(self.mean_[nest.slope]) if len(self.mean_) else 1.0,
         }
         return self
-
-    def _posterior(self, total: DayStatistics, prior: Floats) -> tuple[Floats, Floats]:
-        precision = np.diag(1.0 / prior) + total.gram / max(self.noise_, 1e-300)
-        covariance: Floats = np.linalg.inv(precision).astype(np.float64)
-        return covariance @ (total.cross / max(self.noise_, 1e-300)), covariance
-
-    def _evidence(self, total: DayStatistics, prior: Floats) -> float:
-        """Log marginal likelihood but for what does not depend on the prior."""
-        noise = max(self.noise_, 1e-300)
-        root = np.sqrt(prior)
-        inner = np.eye(len(prior)) + root[:, None] * (total.gram / noise) * root
-        seen = root * total.cross / noise
-        return 0.5 * float(seen @ np.linalg.solve(inner, seen) - np.linalg.slogdet(inner)[1])
 
     def predict(self, stages: Any, action_ids: Iterable[str], gain: Floats) -> Correction:
         """Return the correction of each customer's gain under each action.
@@ -207,3 +205,16 @@ class ResidualLayer(BaseEstimator):
         self.prior_ = np.asarray(state["prior"], dtype=np.float64).reshape(d)
         self.noise_, self.fit_record_ = float(state["noise"]), dict(state["record"])
         return self
+
+
+def _posterior(gram: Floats, cross: Floats, prior: Floats) -> tuple[Floats, Floats]:
+    covariance: Floats = np.linalg.inv(np.diag(1.0 / prior) + gram).astype(np.float64)
+    return covariance @ cross, covariance
+
+
+def _evidence(gram: Floats, cross: Floats, prior: Floats) -> float:
+    """Log marginal likelihood but for what does not depend on the prior."""
+    root = np.sqrt(prior)
+    inner = np.eye(len(prior)) + root[:, None] * gram * root
+    seen = root * cross
+    return 0.5 * float(seen @ np.linalg.solve(inner, seen) - np.linalg.slogdet(inner)[1])
