@@ -1,7 +1,8 @@
 """Thirty simulated days: true net money of every policy, each acting in its own copy of one world.
 
     python benchmarks/thirty_days.py [--customers 2000] [--days 30] [--seeds 10] [--workers 2]
-                                     [--only NAME ...] [--no-effect] [--vw-python PATH] [--out FILE]
+                                     [--only NAME ...] [--no-effect] [--control-share 0.02]
+                                     [--vw-python PATH] [--out FILE]
 
 With --out every run is kept as it ends, and a run that FILE holds already is not made again.
 
@@ -54,7 +55,10 @@ from orchestration_year import attempts_of_today
 from squarecb.rival import SquareCb
 
 WARM_UP_DAYS, UPDATE_DAYS, EPSILON = 100, 5, 0.1
+CONTROL_SHARE, EXPLORATION_SHARE = 0.02, 0.03
 OURS, STILL, SQUARECB = "contactopt", "never updated", "VW squarecb"
+#: what makes a report's runs comparable
+WORLD = ("customers", "days", "no_effect", "control_share")
 #: name here -> name among the rivals of compare_policies; None: made here
 POLICIES: dict[str, str | None] = {
     OURS: None,
@@ -263,7 +267,7 @@ def make_world(seed: int, customers: int, days: int, no_effect: bool):
 
 
 def fit_world(
-    seed: int, customers: int, days: int, no_effect: bool, folder: str
+    seed: int, customers: int, days: int, no_effect: bool, control_share: float, folder: str
 ) -> tuple[str, float]:
     """Fit the strategy of one world and save it, for all policies alike."""
     import contactopt as co
@@ -273,7 +277,14 @@ def fit_world(
     logging.getLogger("contactopt").setLevel(logging.ERROR)
     began = time.process_time()
     world = make_world(seed, customers, days, no_effect)
-    config = StrategyConfig.from_mapping({**strategy_mapping("mixed"), "random_state": seed})
+    given = {
+        **strategy_mapping("mixed"),
+        "random_state": seed,
+        "holdout_share": control_share,
+        # the budget is for both: draws keep what they have with the usual control group
+        "exploration": {"share": control_share + EXPLORATION_SHARE},
+    }
+    config = StrategyConfig.from_mapping(given)
     path = f"{folder}/{seed}"
     co.ContactStrategy(config=config).fit(world.portfolio(), as_of=world.as_of).save(path)
     return path, time.process_time() - began
@@ -319,6 +330,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="policies to run; all but 'never updated'")
     parser.add_argument("--no-effect", action="store_true")
+    parser.add_argument("--control-share", type=float, default=CONTROL_SHARE)
     parser.add_argument("--vw-python", default="", help="a Python that can import vowpalwabbit")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -353,7 +365,7 @@ def run_all(args: argparse.Namespace, names: list[str]) -> pd.DataFrame:
         ) as pool,
     ):
         fits = {
-            seed: pool.submit(fit_world, seed, *world, folder)
+            seed: pool.submit(fit_world, seed, *world, args.control_share, folder)
             for seed in sorted({seed for _, seed in missing})
         }
         fitted = {seed: fit.result() for seed, fit in fits.items()}
@@ -373,7 +385,8 @@ def kept_runs(args: argparse.Namespace) -> list[dict[str, Any]]:
     if not args.out or not args.out.exists():
         return []
     report = json.loads(args.out.read_text("utf-8"))
-    same = all(report[k] == getattr(args, k) for k in ("customers", "days", "no_effect"))
+    report.setdefault("control_share", CONTROL_SHARE)
+    same = all(report[k] == getattr(args, k) for k in WORLD)
     if not same:
         raise SystemExit(f"{args.out} holds runs of another size or world; name another file")
     return report["runs"]
@@ -384,9 +397,7 @@ def keep(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     if not args.out:
         return
     report = {
-        "customers": args.customers,
-        "days": args.days,
-        "no_effect": args.no_effect,
+        **{k: getattr(args, k) for k in WORLD},
         "table": table_of(pd.DataFrame(runs)).round(4).to_dict("records"),
         "runs": runs,
     }

@@ -111,14 +111,15 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _lift(told: dict[str, Any]) -> str:
-    """Tell what contacts added over the control group, in payers of a hundred customers."""
+    """Tell what contacts added over the control group, by the money of so many payers."""
+    if not told.get("customers"):
+        return "none, or too few contacted customers beside it"
     if "realised" not in told:
-        return "too few customers to tell what contacts add as a whole"
-    added, promised, half = (
-        100 * told[name] * scale
-        for name, scale in (("realised", 1.0), ("promised", 1.0), ("error", 1.96))
-    )
+        return f"{told['customers']:,} control customers: too few to tell"
+    added, promised, error = (100 * told[name] for name in ("realised", "promised", "error"))
     return (
-        f"{told['customers']:,} customers; contacts added the money of {added:.1f} payers in 100 "
-        f"({added - half:.1f} to {added + half:.1f}), promised {promised:.1f}"
+        f"{told['customers']:,} control and {told['contacted']:,} contacted customers since their "
+        f"first decision: contacts added the money of {added:.1f} payers in 100 "
+        f"({added - 1.96 * error:.1f} to {added + 1.96 * error:.1f}); "
+        f"the models as fitted had promised {promised:.1f}"
     )

@@ -1,10 +1,14 @@
 """What all contacts together added, from the control group: the only customers who had none.
 
 A draw says what a contact adds *now*, with the plan going on afterwards; where a plan hardly ever
-waits for a customer, draws say next to nothing of contact as such. The control group was chosen by
-a hash before anything was known and stays out for good, so that its money against the others' is
-the lift of the plan as a whole. Held against what the plan promised for the same customers, it
-tells by how much the models' gain is off.
+waits for a customer, draws say next to nothing of contact as such. The control group is chosen by a
+hash and stays out, so that its money against the others', in the window after each customer's first
+decision, is what the plans added over contacting nobody. Held against what the models said of the
+same contacts, it tells how far off the gain is as a whole.
+
+Sides are those of the first decision, whatever came later (intention to treat). That decision must
+be the first at which anybody was left out: of customers who were planned for before, those whom
+contacts made pay are gone from one side only (`never_planned_before`).
 """
 
 from __future__ import annotations
@@ -17,19 +21,21 @@ from contactopt.journal import JournalView
 from contactopt.journal.labels import payment_labels
 from contactopt.journal.local_time import DAY_US
 from contactopt.learning.logged_rows import LoggedRows
+from contactopt.plan.log.reader import DecisionLog
 from contactopt.policy.residual import ArmNest, ControlContrast
 
-__all__ = ["ControlGroup"]
+__all__ = ["ControlGroup", "never_planned_before", "superseded"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 #: a stage is cut into groups by money so that each has about so many controls, at most so many
 #: groups: contacts go to large debts first, and where much was planned there is much to see
 _CONTROLS_PER_GROUP, _MOST_GROUPS = 3, 8
 #: a group with fewer contacted customers says nothing
 _LEAST_CONTACTED = 30
-#: least variance of a customer's money, in squares of what is expected of him as a payer
+#: least variance of a payment within the window
 _LEAST_VARIANCE = 0.02
 
 
@@ -39,60 +45,86 @@ class ControlGroup:
     Parameters
     ----------
     rows : DataFrame
-        All decisions: ``customer`` (code, -1 unknown), ``decided_us``, ``holdout``, ``stage``,
-        ``unit``, ``p_wait``, ``seen`` (share of a window's payments that come by this age).
+        All decisions in the log's order: ``customer`` (code, -1 unknown), ``decided_us``,
+        ``holdout``, ``stage``, ``unit`` (money expected of a payer), ``p_wait``, ``admitted`` and
+        ``stands`` (bool).
     nest : ArmNest
+    as_of_us : int
+        What is known by now.
+    horizon_days : float
+        Money counts so long after a customer's first decision, and contacts within that time.
     most_units : float
-        A customer's money counts up to so many times what is expected of a payer.
+        A customer's money counts up to so many times what was expected of a payer.
     typical_unit : float
         Smaller customers count less, by the square: theirs is the noisier money per unit.
 
     Notes
     -----
-    A customer's side is that of the first decision. Where a share was changed under way, whoever
-    was contacted before is no control.
+    Of a contact d days before the end of the window (or now) the share d / horizon of what it
+    promised is taken to have come.
     """
 
     def __init__(
-        self, rows: pd.DataFrame, nest: ArmNest, *, most_units: float, typical_unit: float
+        self,
+        rows: pd.DataFrame,
+        nest: ArmNest,
+        *,
+        as_of_us: int,
+        horizon_days: float,
+        most_units: float,
+        typical_unit: float,
     ) -> None:
-        usable = ((rows["customer"] >= 0) & (rows["unit"] > 0)).to_numpy(dtype=bool)
-        mine = rows[usable].sort_values(["decided_us", "decision_id"], kind="stable")
-        first = mine.drop_duplicates("customer").reset_index(drop=True)
-        self._nest, self._most, self._first = nest, most_units, first
-        always = mine.groupby("customer")["holdout"].all().reindex(first["customer"])
-        self._control = always.to_numpy(dtype=bool)
-        unit = first["unit"].to_numpy(dtype=np.float64)
-        self._group = _groups(nest.stage_codes(first["stage"]), unit, self._control)
+        self._nest, self._horizon, self._most = nest, horizon_days, most_units
+        self._as_of_us = as_of_us
+        code, when = (rows[c].to_numpy(dtype=np.int64) for c in ("customer", "decided_us"))
+        unit = np.nan_to_num(rows["unit"].to_numpy(dtype=np.float64))
+        fit = rows["admitted"].to_numpy(dtype=bool) & (unit > 0) & (code >= 0)
+        at = np.flatnonzero(fit)
+        order = at[np.argsort(when[at], kind="stable")]
+        self._customer, place = np.unique(code[order], return_index=True)
+        first = order[place]
+        self._started, self._unit = when[first], unit[first]
+        self._control = rows["holdout"].to_numpy(dtype=bool)[first]
+        self._x = np.nan_to_num(rows["p_wait"].to_numpy(dtype=np.float64)[first])
+        stage = nest.stage_codes(rows["stage"].to_numpy(dtype=object)[first]) if len(first) else at
+        self._group = _groups(stage, self._unit, self._control)
         self._n_groups = int(self._group.max(initial=-1)) + 1
-        self._weight = np.minimum(1.0, unit / typical_unit) ** 2
-        # by code of the customer: where its contacts are added up, and how much they weigh
-        at = first["customer"].to_numpy(dtype=np.int64)
-        size = int(rows["customer"].max()) + 1 if len(at) else 1
-        self._group_of, self._weight_of = np.full(size, -1, dtype=np.int64), np.zeros(size)
-        self._group_of[at] = np.where(self._control, -1, self._group)
-        self._weight_of[at] = self._weight
-        self._planned = np.zeros((self._n_groups, nest.size))
+        self._weight = np.minimum(1.0, self._unit / typical_unit) ** 2
+        self._cell, self._share = self._of_rows(code, when, unit, fit & rows["stands"].to_numpy())
+        self._planned = np.zeros((2 * self._n_groups, nest.size))
 
-    def add(self, block: LoggedRows, labels: pd.DataFrame) -> None:
-        """Take up what was planned in a block of decisions, as far as it can show by now."""
-        m = len(block.action_ids)
-        customer = labels["customer"].to_numpy(dtype=np.int64)
-        group = np.where(customer >= 0, self._group_of[np.maximum(customer, 0)], -1)
-        use = np.flatnonzero((group >= 0) & ~block.holdout)
-        weight = self._weight_of[customer[use]]
-        weight = weight * labels["seen"].to_numpy(dtype=np.float64)[use]
-        amounts = block.probability[use, :m] * block.reach[use]
+    def _of_rows(self, code: Ints, when: Ints, unit: Floats, counts: Mask) -> tuple[Ints, Floats]:
+        """Return each decision's group and side, and how much of its promise counts."""
+        cell, share = np.full(len(code), -1, dtype=np.int64), np.zeros(len(code))
+        rows = np.flatnonzero(counts)
+        of = np.searchsorted(self._customer, code[rows])
+        length = round(self._horizon * DAY_US)
+        end = np.minimum(self._started[of] + length, self._as_of_us)
+        come = np.clip((end - when[rows]) / length, 0.0, 1.0)
+        cell[rows] = 2 * self._group[of] + self._control[of]
+        share[rows] = self._weight[of] * come * unit[rows] / self._unit[of]
+        return cell, share
+
+    def add(self, block: LoggedRows, begin: int) -> None:
+        """Take up what was planned in a block of decisions, the first of them row ``begin``."""
+        m, here = len(block.action_ids), slice(begin, begin + len(block))
+        cell, share = self._cell[here], self._share[here]
+        use = np.flatnonzero((share > 0) & (cell >= 0))
+        if use.size == 0:
+            return
+        amounts = block.probability[use, :m] * block.reach[use] * share[use, None]
         design = self._nest.design(
             amounts,
             (amounts * block.gain[use]).sum(axis=1),
             self._nest.arm_codes(block.action_ids),
-            self._nest.stage_codes(block.stage[use]) if len(use) else use,
+            self._nest.stage_codes(block.stage[use]),
         )
-        np.add.at(self._planned, group[use], weight[:, None] * design)
+        of_cell = np.zeros((len(self._planned), use.size))
+        of_cell[cell[use], np.arange(use.size)] = 1.0
+        self._planned += of_cell @ design
 
     def contrast(self, view: JournalView, *, discount_rate_yearly: float) -> ControlContrast:
-        """Compare the money of both sides since each customer's first decision, group by group.
+        """Compare the money of both sides, group by group.
 
         Parameters
         ----------
@@ -100,44 +132,54 @@ class ControlGroup:
             What is known now: payments less reversals, each once.
         discount_rate_yearly : float
         """
-        first, slope = self._first, self._nest.slope
-        if not self._control.any():
+        y = self._money(view, discount_rate_yearly)
+        sides = [self._sides(np.flatnonzero(self._group == g)) for g in range(self._n_groups)]
+        kept = [(g, *both) for g, both in enumerate(sides) if both is not None]
+        if not kept:
             return ControlContrast.none(self._nest.size)
-        started = first["decided_us"].to_numpy(dtype=np.int64)
+        compared = [_Compared(y, self._x, self._weight, out, others) for _, out, others in kept]
+        spread = np.array([c.expected for c in compared])
+        # one level of noise for all groups: a group's own would be low where few happened to pay
+        level = sum(c.squares for c in compared) / sum(c.squares_expected for c in compared)
+        variance = np.array([c.kish for c in compared]) * spread * max(level, 1e-6)
+        design = np.stack([self._mean_planned(g, out, others) for g, out, others in kept])
+        members = np.concatenate([np.concatenate([out, others]) for _, out, others in kept])
+        age = float(np.mean(self._as_of_us - self._started[members])) / DAY_US
+        return ControlContrast(
+            design,
+            design[:, self._nest.slope].copy(),
+            np.array([c.difference for c in compared]),
+            variance,
+            age,
+            sum(len(out) for _, out, _ in kept),
+            sum(len(others) for _, _, others in kept),
+        )
+
+    def _money(self, view: JournalView, rate: float) -> Floats:
+        """Money of each customer's window by now, in units of what was expected of a payer."""
         labels = payment_labels(
             view.journal,
-            first["customer"].to_numpy(dtype=np.int64),
-            started,
-            horizon_days=max((view.as_of_us - int(started.min())) / DAY_US, 1.0),
-            as_of=view.as_of_us,
-            discount_rate_yearly=discount_rate_yearly,
+            self._customer,
+            self._started,
+            horizon_days=self._horizon,
+            as_of=self._as_of_us,
+            discount_rate_yearly=rate,
         )
         money = labels["amount_discounted"].to_numpy(dtype=np.float64)
-        y = np.minimum(money / first["unit"].to_numpy(dtype=np.float64), self._most)
-        x = first["p_wait"].to_numpy(dtype=np.float64)
-        found = []
-        for g in range(self._n_groups):
-            at = np.flatnonzero(self._group == g)
-            w, control = self._weight[at], self._control[at]
-            n_control, n_contacted = int(control.sum()), int((~control).sum())
-            if n_control == 0 or n_contacted < _LEAST_CONTACTED:
-                continue
-            design = self._planned[g] / w[~control].sum()
-            found.append((design, *_difference(y[at], x[at], control, w), n_control, n_contacted))
-        if not found:
-            return ControlContrast.none(self._nest.size)
-        design, realised, variance, controls, contacted = zip(*found, strict=True)
-        return ControlContrast(
-            np.stack(design),
-            np.array([d[slope] for d in design]),
-            np.array(realised),
-            np.array(variance),
-            sum(controls),
-            sum(contacted),
-        )
+        return np.minimum(money / self._unit, self._most)
+
+    def _sides(self, members: Ints) -> tuple[Ints, Ints] | None:
+        """Return controls and others of a group, None where it says nothing."""
+        out, others = members[self._control[members]], members[~self._control[members]]
+        return (out, others) if len(out) and len(others) >= _LEAST_CONTACTED else None
+
+    def _mean_planned(self, group: int, out: Ints, others: Ints) -> Floats:
+        """Mean planned for contacted customers less that for the controls, who may be set free."""
+        others_sum, out_sum = self._planned[2 * group], self._planned[2 * group + 1]
+        return others_sum / self._weight[others].sum() - out_sum / self._weight[out].sum()
 
 
-def _groups(stage: Ints, unit: Floats, control: npt.NDArray[np.bool_]) -> Ints:
+def _groups(stage: Ints, unit: Floats, control: Mask) -> Ints:
     """Return the group of like customers of each: by stage, in it by money; -1 without stage."""
     out, begin = np.full(len(stage), -1, dtype=np.int64), 0
     for s in range(int(stage.max(initial=-1)) + 1):
@@ -149,22 +191,99 @@ def _groups(stage: Ints, unit: Floats, control: npt.NDArray[np.bool_]) -> Ints:
     return out
 
 
-def _difference(y: Floats, x: Floats, control: npt.NDArray[np.bool_], w: Floats):
-    """Contacted less control, each mean corrected for x, and its variance.
+class _Compared:
+    """Contacted less control, each mean corrected for x: one slope for both sides.
 
-    One slope for both sides, found within them (analysis of covariance); the variance of a
-    customer is that of both together, as a handful of controls cannot tell their own.
+    Analysis of covariance. ``kish`` times a customer's variance is that of the difference, with
+    the error of the slope; ``expected`` is what a payment's variance is on average.
     """
-    means = {}
-    for side in (False, True):
-        own = w * (control == side)
-        means[side] = np.array([own @ y, own @ x]) / own.sum()
-    middle = np.where(control[:, None], means[True], means[False])
-    left, spread = y - middle[:, 0], x - middle[:, 1]
-    steep = float((w * spread) @ left) / max(float((w * spread) @ spread), 1e-12)
-    rest = left - steep * spread
-    noise = max(float((w * rest) @ rest) / float(w.sum()), _LEAST_VARIANCE)
-    difference = means[False] - means[True]
-    # squared weights: small customers are few customers' worth
-    each = [float((own**2).sum() / own.sum() ** 2) for own in (w[control], w[~control])]
-    return float(difference[0] - steep * difference[1]), noise * sum(each)
+
+    def __init__(self, y: Floats, x: Floats, w: Floats, out: Ints, others: Ints) -> None:
+        mean = [
+            np.array([w[side] @ y[side], w[side] @ x[side]]) / w[side].sum()
+            for side in (out, others)
+        ]
+        both = np.concatenate([out, others])
+        middle = np.repeat(np.stack(mean), [len(out), len(others)], axis=0)
+        left, spread = y[both] - middle[:, 0], x[both] - middle[:, 1]
+        across = float(w[both] @ spread**2)
+        steep = float((w[both] * spread) @ left) / max(across, 1e-12)
+        apart = mean[1] - mean[0]
+        self.difference = float(apart[0] - steep * apart[1])
+        chance = np.clip(x[both], 0.0, 1.0)
+        expected = chance * (1.0 - chance) + _LEAST_VARIANCE
+        self.expected = float(w[both] @ expected) / float(w[both].sum())
+        self.squares = float(w[both] @ (left - steep * spread) ** 2)
+        # two means and a slope are taken from the rows themselves
+        self.squares_expected = float(w[both] @ expected) * max(1.0 - 3.0 / len(both), 0.1)
+        kish = [float(w[side] @ w[side]) / float(w[side].sum()) ** 2 for side in (out, others)]
+        self.kish = sum(kish) + float(apart[1] ** 2) / max(across, 1e-12)
+
+
+def never_planned_before(
+    log: DecisionLog, batches: list[str], view: JournalView
+) -> npt.NDArray[np.bool_]:
+    """Tell by customer code whether the batches hold the first decision with a control group.
+
+    Out are customers of earlier batches of the log, or of decisions in the tables, from the first
+    that left somebody out on; and customers of batches by other models in between, whose contacts
+    were never promised.
+
+    Parameters
+    ----------
+    log : DecisionLog
+    batches : list of str
+        Those that are replayed, oldest first.
+    view : JournalView
+
+    Returns
+    -------
+    bool array, shape (n_customers,)
+    """
+    out = np.ones(len(view.customer_ids), dtype=bool)
+    as_of = pd.DatetimeIndex(log.batches["as_of"]).tz_convert("UTC")
+    ids = log.batches["batch_id"].astype(str).to_numpy(dtype=object)
+    first = as_of[np.isin(ids, batches[:1])].min()
+    own, left_out_before = set(batches), False
+    for batch_id, at in sorted(zip(ids, as_of, strict=True), key=lambda pair: (pair[1], pair[0])):
+        if batch_id in own or at > view.as_of:
+            continue
+        decisions = log.decisions(batch_id)
+        left_out_before |= at < first and bool(decisions["holdout"].any())
+        if at >= first or left_out_before:
+            code = pd.Index(view.customer_ids).get_indexer(decisions["customer_id"])
+            out[code[code >= 0]] = False
+    table = view.decisions
+    when = table["decided_us"].to_numpy(dtype=np.int64)
+    earlier = when < first.value // 1000
+    held = earlier & table["holdout"].to_numpy(dtype=bool)
+    if held.any():
+        since = earlier & (when >= when[held].min())
+        out[table["customer"].to_numpy(dtype=np.int64)[since]] = False
+    return out
+
+
+def superseded(log: DecisionLog, batches: list[str], customer: Ints) -> npt.NDArray[np.bool_]:
+    """Tell which decisions a re-plan of the same day has put another in the place of.
+
+    Parameters
+    ----------
+    log : DecisionLog
+    batches : list of str
+        Oldest first.
+    customer : int64 array, shape (n,)
+        Codes, of all decisions of the batches in their order.
+
+    Returns
+    -------
+    bool array, shape (n,)
+    """
+    out = np.zeros(len(customer), dtype=bool)
+    ends = np.cumsum([0, *(log.facts(b).n_customers for b in batches)])
+    rows = {b: slice(i, j) for b, i, j in zip(batches, ends[:-1], ends[1:], strict=True)}
+    for batch_id in batches:
+        before = log.facts(batch_id).replans
+        while before is not None and before in rows:
+            out[rows[before]] |= np.isin(customer[rows[before]], customer[rows[batch_id]])
+            before = log.facts(before).replans
+    return out

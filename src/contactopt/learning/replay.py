@@ -20,7 +20,7 @@ from contactopt.contracts.vocabulary import WAIT
 from contactopt.journal import JournalView
 from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
 from contactopt.journal.local_time import DAY_US
-from contactopt.learning.control_evidence import ControlGroup
+from contactopt.learning.control_evidence import ControlGroup, never_planned_before, superseded
 from contactopt.learning.logged_rows import LoggedRows, logged_rows
 from contactopt.learning.residual_rows import MOST_UNITS, DesignEffect, residual_statistics
 from contactopt.learning.treatments import learn_treatments
@@ -257,16 +257,25 @@ def _statistics(
     typical = float(np.median(rows["unit"][rows["unit"] > 0])) if (rows["unit"] > 0).any() else 1.0
     n_known = int(rows["customer"].max()) + 1 if len(rows) else 0
     together = DesignEffect(n_known, nest.slope + 1)
-    group = ControlGroup(rows, nest, most_units=MOST_UNITS, typical_unit=typical)
+    customer = rows["customer"].to_numpy(dtype=np.int64)
+    admitted = np.append(never_planned_before(log, batches, view), False)[customer]
+    group = ControlGroup(
+        rows.assign(admitted=admitted, stands=~superseded(log, batches, customer)),
+        nest,
+        as_of_us=view.as_of_us,
+        horizon_days=config.objective.horizon_days,
+        most_units=MOST_UNITS,
+        typical_unit=typical,
+    )
     days, begin = list[DayStatistics](), 0
     for batch_id in batches:
         for block, own in _blocks(log, batch_id, config):
             here = rows.iloc[begin : begin + len(block)]
+            group.add(block, begin)
             begin += len(block)
             days.append(
                 residual_statistics(block, here, nest, models.effect, typical, own, together)
             )
-            group.add(block, here)
         on_batch(batch_id)
     rate = config.objective.discount_rate_yearly
     return nest, days, together.value, group.contrast(view, discount_rate_yearly=rate)

@@ -142,10 +142,10 @@ def _update(told: Mapping[str, Any]) -> str:
         ("with a closed window", told.get("mature")),
         ("Delays learned from decisions", delay.get("rows")),
         ("Corrections learned from draws", residual.get("rows")),
-        ("Control customers", control.get("customers")),
+        ("Control customers that count", control.get("customers")),
         ("Contacts added, in payers' money per customer", control.get("realised")),
         ("with a standard error of", control.get("error")),
-        ("where the plans had promised", control.get("promised")),
+        ("where the models as fitted had promised", control.get("promised")),
         ("The models' gain counts, times", residual.get("slope")),
     )
     return table(["", ""], [(says, _text(value)) for says, value in rows if value is not None])

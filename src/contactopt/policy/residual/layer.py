@@ -33,6 +33,8 @@ Floats = npt.NDArray[np.float64]
 
 #: shares of a channel's variance that stages and slots may have of their own
 _SHARES = (0.01, 0.05, 0.2, 0.6)
+#: a plan's lift may differ by so much of itself from the sum of its contacts' gains
+_PROMISE_SD = 0.4
 #: variance of the gain given reach where the models say nothing of it
 _LEAST_VARIANCE = 1e-6
 
@@ -116,10 +118,9 @@ class ResidualLayer(BaseEstimator):
         channel = np.maximum(channel, _LEAST_VARIANCE)
         self.noise_ = total.squares / total.count * design_effect if total.count else 1.0
         control = ControlContrast.none(nest.size) if control is None else control
-        noise, short = max(self.noise_, 1e-300), control.realised - control.promised
-        told = control.design / control.variance[:, None]
-        gram = total.gram / noise + told.T @ control.design
-        cross = total.cross / noise + told.T @ short
+        noise = max(self.noise_, 1e-300)
+        told, pull = control.evidence(self.forgetting, _PROMISE_SD)
+        gram, cross = total.gram / noise + told, total.cross / noise + pull
         found = None
         for by_stage in _SHARES:
             for by_arm in _SHARES:
@@ -130,6 +131,10 @@ class ResidualLayer(BaseEstimator):
         assert found is not None
         self.prior_ = found[1]
         self.mean_, self.covariance_ = _posterior(gram, cross, self.prior_)
+        if self.mean_[nest.slope] < -1.0:
+            # whom a contact harms most would otherwise be the first to be contacted
+            along = self.covariance_[nest.slope] / self.covariance_[nest.slope, nest.slope]
+            self.mean_ = self.mean_ - along * (1.0 + self.mean_[nest.slope])
         self.fit_record_ = {
             "rows": total.rows,
             "weight": total.weight,
