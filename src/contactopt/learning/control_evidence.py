@@ -251,7 +251,9 @@ def never_planned_before(
         decisions = log.decisions(batch_id)
         left_out_before |= at < first and bool(decisions["holdout"].any())
         if at >= first or left_out_before:
-            code = pd.Index(view.customer_ids).get_indexer(decisions["customer_id"])
+            code = pd.Index(view.customer_ids).get_indexer(
+                decisions["customer_id"].to_numpy(object)
+            )
             out[code[code >= 0]] = False
     table = view.decisions
     when = table["decided_us"].to_numpy(dtype=np.int64)

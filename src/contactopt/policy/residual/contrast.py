@@ -69,7 +69,7 @@ class ControlContrast(NamedTuple):
 
         Of fewer than 20 control customers only the number is told.
         """
-        said = {"customers": self.controls, "contacted": self.contacted}
+        said: dict[str, float | int] = {"customers": self.controls, "contacted": self.contacted}
         if self.controls < _LEAST_TOLD:
             return said
         weight = 1.0 / self.variance
