@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from contactopt.journal import Journal, JournalView
-from contactopt.learning.control_evidence import ControlGroup, never_planned_before, superseded
+from contactopt.learning.admission import never_planned_before, superseded
+from contactopt.learning.control_evidence import ControlGroup
 from contactopt.learning.logged_rows import LoggedRows
 from contactopt.policy.residual import ArmNest, ControlContrast, ResidualLayer
 

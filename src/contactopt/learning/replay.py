@@ -20,7 +20,8 @@ from contactopt.contracts.vocabulary import WAIT
 from contactopt.journal import JournalView
 from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
 from contactopt.journal.local_time import DAY_US
-from contactopt.learning.control_evidence import ControlGroup, never_planned_before, superseded
+from contactopt.learning.admission import never_planned_before, superseded
+from contactopt.learning.control_evidence import ControlGroup
 from contactopt.learning.logged_rows import LoggedRows, logged_rows
 from contactopt.learning.residual_rows import MOST_UNITS, DesignEffect, residual_statistics
 from contactopt.learning.treatments import learn_treatments
@@ -48,6 +49,9 @@ _LABEL_COLUMNS = [
     "propensity",
     "holdout",
 ]
+
+#: what the control group's evidence needs of every decision
+_OF_CUSTOMERS = ["customer", "decided_us", "holdout", "stage", "unit", "p_wait"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +264,7 @@ def _statistics(
     customer = rows["customer"].to_numpy(dtype=np.int64)
     admitted = np.append(never_planned_before(log, batches, view), False)[customer]
     group = ControlGroup(
-        rows.assign(admitted=admitted, stands=~superseded(log, batches, customer)),
+        rows[_OF_CUSTOMERS].assign(admitted=admitted, stands=~superseded(log, batches, customer)),
         nest,
         as_of_us=view.as_of_us,
         horizon_days=config.objective.horizon_days,
