@@ -262,6 +262,24 @@ def month_row() -> str:
     )
 
 
+def no_effect_row() -> str:
+    """Tell what a month is like where every contact is in vain."""
+    report = load("thirty_days_no_effect.json")
+    own = [run for run in report["runs"] if run["policy"] == "contactopt"]
+    first, last = (
+        sum(run["contacts_by_five_days"][at] for run in own) / len(own) for at in (0, -1)
+    )
+    sparing = {row["policy"]: row for row in report["table"]}["most engaged"]
+    ours = {row["policy"]: row for row in report["table"]}["contactopt"]
+    return (
+        f"| Simulated month in which contacts change nothing, {report['customers']:,} customers, "
+        f"{len(own)} worlds | contacts per customer and day {first:.2f} in the first five days, "
+        f"{last:.2f} in the last; net money {ours['net money']:.1f}, most engaged "
+        f"{sparing['net money']:.1f} (ours less it {sparing['ours less it']:+.1f} ± "
+        f"{sparing['+-']:.1f}) | `python benchmarks/thirty_days.py --no-effect` |"
+    )
+
+
 def loop_row() -> str:
     """Tell whether the loop through files is the loop in memory."""
     report = load("learning_loop.json")
@@ -278,9 +296,9 @@ def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
-        *policy_rows(), month_row(), loop_row(), *hour_rows(), credit_row(), *model_rows(),
-        replay_row(), lawful_row(), draw_row(), year_row(), *bandit_rows(), allocation_row(),
-        mask_row(), speed_row(),
+        *policy_rows(), month_row(), no_effect_row(), loop_row(), *hour_rows(), credit_row(),
+        *model_rows(), replay_row(), lawful_row(), draw_row(), year_row(), *bandit_rows(),
+        allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

@@ -83,6 +83,13 @@ SPANISH = {
     " rows exceeded (": " filas excedidas (",
     " threads)": " hilos)",
     "Mask with reasons: ": "Máscara con motivos: ",
+    "Simulated month in which contacts change nothing, ": (
+        "Mes simulado en que los contactos no cambian nada, "
+    ),
+    " worlds | contacts per customer and day ": " mundos | contactos por cliente y día ",
+    " (ours less it ": " (el nuestro menos ella ",
+    " in the first five days, ": " en los primeros cinco días, ",
+    " in the last; net money ": " en los últimos; dinero neto ",
     "Simulated month, ": "Mes simulado, ",
     " customers: net money per customer, all payments counted": (
         " clientes: dinero neto por cliente, con todos los pagos"

@@ -8,7 +8,7 @@ same contacts, it tells how far off the gain is as a whole.
 
 Sides are those of the first decision, whatever came later (intention to treat). That decision must
 be the first at which anybody was left out: of customers who were planned for before, those whom
-contacts made pay are gone from one side only (`never_planned_before`).
+contacts made pay are gone from one side only (`admission.never_planned_before`).
 """
 
 from __future__ import annotations
