@@ -20,7 +20,7 @@ from contactopt.cli.options import (
 from contactopt.cli.output import shows_progress, table, tell
 from contactopt.errors import ConfigError
 
-__all__ = ["update"]
+__all__ = ["lift_sentence", "update"]
 
 
 def update(
@@ -98,7 +98,7 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
             f"from {residual['rows']:,} draws; the gain of the models counts "
             f"{residual['slope']:.2f} times",
         ),
-        ("control group", _lift(residual.get("control") or {})),
+        ("control group", lift_sentence(residual.get("control") or {})),
     ]
     for name, what in (
         ("batches_of_other_models", "batch(es) scored by models of another fit left out"),
@@ -110,7 +110,7 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, object]]:
     return lines
 
 
-def _lift(told: dict[str, Any]) -> str:
+def lift_sentence(told: dict[str, Any]) -> str:
     """Tell what contacts added over the control group, by the money of so many payers."""
     if not told.get("customers"):
         return "none, or too few contacted customers beside it"
