@@ -131,6 +131,8 @@ class ControlGroup:
             What is known now: payments less reversals, each once.
         discount_rate_yearly : float
         """
+        if not self._control.any():
+            return ControlContrast.none(self._nest.size)
         y = self._money(view, discount_rate_yearly)
         sides = [self._sides(np.flatnonzero(self._group == g)) for g in range(self._n_groups)]
         kept = [(g, *both) for g, both in enumerate(sides) if both is not None]

@@ -58,7 +58,7 @@ class ResidualLayer(BaseEstimator):
         Weight of a decision is this to the power of its age in days.
     slope_sd : float
         Prior standard deviation of the slope on the models' own gain: how far off as a whole, in
-        shares of itself, the gain may be.
+        shares of itself, the gain may be. It never counts less than 0 times.
 
     Attributes
     ----------
