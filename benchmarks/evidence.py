@@ -280,6 +280,26 @@ def no_effect_row() -> str:
     )
 
 
+def preset_rows() -> list[str]:
+    """Tell whether probabilities and money are right where the truth is known."""
+    report = load("models_in_simulation.json")
+    command = "| `python benchmarks/models_in_simulation.py` |"
+    size = f"{int(report['settings']['customers']):,} customers"
+    found: dict[str, list[str]] = {"payment": [], "recovery": []}
+    for row in report["rows"]:
+        kind = row["check"].split(":")[0]
+        if kind in found:
+            digits = 3 if kind == "payment" else 2
+            interval = f"{row['low']:.{digits}f} to {row['high']:.{digits}f}"
+            found[kind].append(f"{row['preset']} {row['value']:.{digits}f} ({interval})")
+    return [
+        f"| Simulated, {size}: calibration error of P(pays in 30 days), by preset (95 %) "
+        f"| {'; '.join(found['payment'])} {command}",
+        f"| Simulated, {size}: money expected over the mean of twelve true windows, by preset "
+        f"(90 % of one window) | {'; '.join(found['recovery'])} {command}",
+    ]
+
+
 def loop_row() -> str:
     """Tell whether the loop through files is the loop in memory."""
     report = load("learning_loop.json")
@@ -297,8 +317,8 @@ def text() -> str:
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
         *policy_rows(), month_row(), no_effect_row(), loop_row(), *hour_rows(), credit_row(),
-        *model_rows(), replay_row(), lawful_row(), draw_row(), year_row(), *bandit_rows(),
-        allocation_row(), mask_row(), speed_row(),
+        *model_rows(), *preset_rows(), replay_row(), lawful_row(), draw_row(), year_row(),
+        *bandit_rows(), allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

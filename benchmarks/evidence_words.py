@@ -4,6 +4,13 @@ from __future__ import annotations
 
 #: the words of the table in Spanish, longest first where one holds another
 SPANISH = {
+    " customers: calibration error of P(pays in 30 days), by preset (95 %)": (
+        " clientes: error de calibración de P(paga en 30 días), por escenario (95 %)"
+    ),
+    " customers: money expected over the mean of twelve true windows, by preset": (
+        " clientes: dinero esperado sobre la media de doce ventanas verdaderas, por escenario"
+    ),
+    " (90 % of one window)": " (90 % de una ventana)",
     "| what | figure | command |": "| qué | cifra | comando |",
     "Simulated, frozen preset": "Simulación con parámetros fijos",
     "Simulated, all latent parameters redrawn": (
@@ -134,4 +141,5 @@ SPANISH = {
     ),
     " without it; money per customer ": " sin ella; dinero por cliente ",
     " actions, ": " acciones, ",
+    "Simulated, ": "Simulado, ",
 }
