@@ -300,6 +300,22 @@ def preset_rows() -> list[str]:
     ]
 
 
+def choice_row() -> str:
+    """Tell how often a difference between customers is found where there is one, and not else."""
+    report = load("effect_choice.json")
+    words = {"beats both": "beats constant and response", "constant": "constant chosen"}
+    found = [
+        f"{row['cell']}: {words[row['asked']]} {row['share']:.0%} "
+        f"({row['low']:.0%} to {row['high']:.0%})"
+        for row in report["table"]
+    ]
+    return (
+        f"| Simulated, differences of the effect planted or none, {report['rows']:,} decisions: "
+        f"share of {report['seeds']} seeds (95 %) | {'; '.join(found)} "
+        "| `python benchmarks/effect_choice.py --seeds 100` |"
+    )
+
+
 def loop_row() -> str:
     """Tell whether the loop through files is the loop in memory."""
     report = load("learning_loop.json")
@@ -317,8 +333,8 @@ def text() -> str:
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
         *policy_rows(), month_row(), no_effect_row(), loop_row(), *hour_rows(), credit_row(),
-        *model_rows(), *preset_rows(), replay_row(), lawful_row(), draw_row(), year_row(),
-        *bandit_rows(), allocation_row(), mask_row(), speed_row(),
+        *model_rows(), *preset_rows(), choice_row(), replay_row(), lawful_row(), draw_row(),
+        year_row(), *bandit_rows(), allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

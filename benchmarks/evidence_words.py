@@ -11,6 +11,17 @@ SPANISH = {
         " clientes: dinero esperado sobre la media de doce ventanas verdaderas, por escenario"
     ),
     " (90 % of one window)": " (90 % de una ventana)",
+    "Simulated, differences of the effect planted or none, ": (
+        "Simulado, diferencias del efecto plantadas o ninguna, "
+    ),
+    " decisions: share of ": " decisiones: parte de ",
+    " seeds (95 %)": " semillas (95 %)",
+    "beats constant and response": "supera a constante y respuesta",
+    "constant chosen": "elige la constante",
+    "two actions:": "dos acciones:",
+    "equal effect:": "efecto igual:",
+    "no effect:": "sin efecto:",
+    "threshold:": "umbral:",
     "| what | figure | command |": "| qué | cifra | comando |",
     "Simulated, frozen preset": "Simulación con parámetros fijos",
     "Simulated, all latent parameters redrawn": (
