@@ -167,8 +167,13 @@ def main() -> None:
     print(results.groupby("cell", sort=False)["chosen"].value_counts().to_string())
     if arguments.out is not None:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        report = {"table": table.to_dict("records"), "per_seed": results.to_dict("records")}
-        arguments.out.write_text(json.dumps(report, indent=1, default=float), encoding="utf-8")
+        report = {
+            "seeds": arguments.seeds,
+            "rows": arguments.rows,
+            "table": table.round(4).to_dict("records"),
+        }
+        text = json.dumps(report, indent=1, default=float) + "\n"
+        arguments.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
