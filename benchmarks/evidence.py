@@ -269,34 +269,36 @@ def no_effect_row() -> str:
     first, last = (
         sum(run["contacts_by_five_days"][at] for run in own) / len(own) for at in (0, -1)
     )
-    sparing = {row["policy"]: row for row in report["table"]}["most engaged"]
-    ours = {row["policy"]: row for row in report["table"]}["contactopt"]
+    table = {row["policy"]: row for row in report["table"]}
+    ours, sparing = table["contactopt"], table["most engaged"]
     return (
         f"| Simulated month in which contacts change nothing, {report['customers']:,} customers, "
         f"{len(own)} worlds | contacts per customer and day {first:.2f} in the first five days, "
         f"{last:.2f} in the last; net money {ours['net money']:.1f}, most engaged "
         f"{sparing['net money']:.1f} (ours less it {sparing['ours less it']:+.1f} ± "
-        f"{sparing['+-']:.1f}) | `python benchmarks/thirty_days.py --no-effect` |"
+        f"{sparing['+-']:.1f}) "
+        f"| `python benchmarks/thirty_days.py --no-effect --seeds {len(own)}` |"
     )
 
 
 def preset_rows() -> list[str]:
-    """Tell whether probabilities and money are right where the truth is known."""
+    """Tell whether probabilities and money are right where the truth is known, seed by seed."""
     report = load("models_in_simulation.json")
     command = "| `python benchmarks/models_in_simulation.py` |"
     size = f"{int(report['settings']['customers']):,} customers"
-    found: dict[str, list[str]] = {"payment": [], "recovery": []}
-    for row in report["rows"]:
-        kind = row["check"].split(":")[0]
-        if kind in found:
-            digits = 3 if kind == "payment" else 2
-            interval = f"{row['low']:.{digits}f} to {row['high']:.{digits}f}"
-            found[kind].append(f"{row['preset']} {row['value']:.{digits}f} ({interval})")
+
+    def told(check: str, digits: int) -> str:
+        found: dict[str, list[str]] = {}
+        for row in report["rows"]:
+            if row["check"].startswith(check):
+                found.setdefault(row["preset"], []).append(f"{row['value']:.{digits}f}")
+        return "; ".join(f"{preset} {', '.join(values)}" for preset, values in found.items())
+
     return [
-        f"| Simulated, {size}: calibration error of P(pays in 30 days), by preset (95 %) "
-        f"| {'; '.join(found['payment'])} {command}",
-        f"| Simulated, {size}: money expected over the mean of twelve true windows, by preset "
-        f"(90 % of one window) | {'; '.join(found['recovery'])} {command}",
+        f"| Simulated, {size}: calibration error of P(pays in 30 days), by preset, each seed "
+        f"| {told('payment', 3)} {command}",
+        f"| Simulated, {size}: money expected over the mean of twelve true windows, by preset, "
+        f"each seed | {told('recovery', 2)} {command}",
     ]
 
 

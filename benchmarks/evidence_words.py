@@ -4,13 +4,13 @@ from __future__ import annotations
 
 #: the words of the table in Spanish, longest first where one holds another
 SPANISH = {
-    " customers: calibration error of P(pays in 30 days), by preset (95 %)": (
-        " clientes: error de calibración de P(paga en 30 días), por escenario (95 %)"
+    " customers: calibration error of P(pays in 30 days), by preset, each seed": (
+        " clientes: error de calibración de P(paga en 30 días), por escenario, cada semilla"
     ),
-    " customers: money expected over the mean of twelve true windows, by preset": (
-        " clientes: dinero esperado sobre la media de doce ventanas verdaderas, por escenario"
+    " customers: money expected over the mean of twelve true windows, by preset, each seed": (
+        " clientes: dinero esperado sobre la media de doce ventanas verdaderas, por escenario, "
+        "cada semilla"
     ),
-    " (90 % of one window)": " (90 % de una ventana)",
     "Simulated, differences of the effect planted or none, ": (
         "Simulado, diferencias del efecto plantadas o ninguna, "
     ),

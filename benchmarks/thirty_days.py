@@ -136,11 +136,18 @@ def run_policy(
         "paid": round(float(ledger["paid"].sum()) / customers, 4),
         "contacts": round(float(ledger["contacts"].sum()) / customers / days, 4),
         "contacts_by_five_days": contacts_by_five_days(view, since, customers, days),
+        "control": lift_told(strategy),
         "exploration_true": round(spent / customers, 4),
         "exploration_planned": round(budget / customers, 4),
         "cpu_seconds": round(time.process_time() - began + getattr(rival, "cpu_seconds", 0.0), 1),
         "fit_cpu_seconds": round(fitted[1], 1),
     }
+
+
+def lift_told(strategy) -> dict[str, Any]:
+    """Return what the control group said by the last update: lift, its error, the promise."""
+    record = strategy.update_record_.get("residual", {})
+    return {k: round(v, 4) for k, v in record.get("control", {}).items()}
 
 
 def contacts_by_five_days(view, since: pd.Timestamp, customers: int, days: int) -> list[float]:

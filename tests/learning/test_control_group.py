@@ -180,6 +180,9 @@ def test_money_counts_for_one_window_and_in_the_unit_of_the_first_decision() -> 
     # of half a debt half is promised
     half = contrast([decisions(0), decisions(10, unit=50.0)], view(PAYS))
     np.testing.assert_allclose(half.promised, whole.promised * (1 + 0.5 * 0.5))
+    # who had no money to expect at first is out, whatever came later
+    late = contrast([decisions(0, unit=0.0), decisions(10, unit=100.0)], view(PAYS))
+    assert (late.controls, late.contacted) == (0, 0)
     # a contact that another took the place of was not made
     again = contrast([decisions(0).assign(stands=False), decisions(0)], view(PAYS))
     np.testing.assert_allclose(again.promised, whole.promised)

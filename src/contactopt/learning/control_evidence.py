@@ -77,15 +77,20 @@ class ControlGroup:
         self._as_of_us = as_of_us
         code, when = (rows[c].to_numpy(dtype=np.int64) for c in ("customer", "decided_us"))
         unit = np.nan_to_num(rows["unit"].to_numpy(dtype=np.float64))
-        fit = rows["admitted"].to_numpy(dtype=bool) & (unit > 0) & (code >= 0)
+        fit = rows["admitted"].to_numpy(dtype=bool) & (code >= 0)
         at = np.flatnonzero(fit)
         order = at[np.argsort(when[at], kind="stable")]
-        self._customer, place = np.unique(code[order], return_index=True)
+        customer, place = np.unique(code[order], return_index=True)
         first = order[place]
+        # of whom no money was expected at first, nothing can be held against a promise
+        customer, first = customer[unit[first] > 0], first[unit[first] > 0]
+        self._customer, fit = customer, fit & np.isin(code, customer)
         self._started, self._unit = when[first], unit[first]
         self._control = rows["holdout"].to_numpy(dtype=bool)[first]
         self._x = np.nan_to_num(rows["p_wait"].to_numpy(dtype=np.float64)[first])
-        stage = nest.stage_codes(rows["stage"].to_numpy(dtype=object)[first]) if len(first) else at
+        stage = (
+            nest.stage_codes(rows["stage"].to_numpy(dtype=object)[first]) if len(first) else first
+        )
         self._group = _groups(stage, self._unit, self._control)
         self._n_groups = int(self._group.max(initial=-1)) + 1
         self._weight = np.minimum(1.0, self._unit / typical_unit) ** 2
