@@ -98,3 +98,13 @@ def test_safety_is_one_word(word: object) -> None:
     assert not StrategyConfig.from_mapping({"safety": "off"}).safety.enabled
     with pytest.raises(ConfigError, match="safety"):
         StrategyConfig.from_mapping({"safety": "perhaps"})
+
+
+def test_a_key_that_stands_twice_is_refused_and_not_overridden(tmp_path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("holdout_share: 0.02\nslots: [9]\nholdout_share: 0.5\n", "utf-8-sig")
+    with pytest.raises(ConfigError, match="'holdout_share' stands twice, in lines 1 and 3"):
+        StrategyConfig.from_yaml(path)
+    path.write_text("sms: &s {unit_cost: 0.1}\n", "utf-8")
+    with pytest.raises(ConfigError, match="unknown key"):
+        StrategyConfig.from_yaml(path)

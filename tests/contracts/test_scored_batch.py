@@ -199,3 +199,28 @@ def test_a_pair_without_score_does_not_count_as_allowed_at_scale():
     rows = batch.to_frame().query("allowed")
     both = rows.merge(frame, on=["customer_id", "action_id"], suffixes=("", "_given"))
     assert len(both) == len(frame) and (both["value"] == both["value_given"]).all()
+
+
+def test_an_hour_on_a_known_clock_is_an_instant():
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "b", "c"],
+            "action_id": ["sms@10", "sms@18", "sms@10", "sms@10"],
+            "channel": "sms",
+            "slot_local_hour": [10, 18, 10, 10],
+            "time_zone": ["America/Bogota", None, None, "Europe/Madrid"],
+            "allowed": [True, True, True, False],
+            "reasons": ["", "", "", "some.rule"],
+            "cost": 0.1,
+            "value": 1.0,
+        }
+    )
+    batch = ScoredBatch.from_frame(frame, as_of="2026-06-02T20:00Z", currency="USD")
+    starts = batch.to_frame().set_index(["customer_id", "action_id"])["slot_start"]
+    # tomorrow at ten in Bogota, today at six; of an unknown clock nothing is guessed
+    assert starts["a", "sms@10"] == pd.Timestamp("2026-06-03T15:00Z")
+    assert starts["a", "sms@18"] == pd.Timestamp("2026-06-02T23:00Z")
+    assert starts[["b", "c"]].isna().all()
+    given = frame.assign(slot_start=pd.Timestamp("2026-06-03T16:00Z"))
+    again = ScoredBatch.from_frame(given, as_of="2026-06-02T20:00Z", currency="USD")
+    assert (again.to_frame().query("allowed")["slot_start"] == given["slot_start"].iloc[0]).all()

@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from oracles.compliance_messages import Messages
-from oracles.compliance_places import NO_INSTANT, at, in_window, local_date, null
+from oracles.compliance_places import NO_INSTANT, address, at, in_window, local_date, null
+from oracles.compliance_shared import OF_ADDRESS
 
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.rule import EVERYWHERE
@@ -50,7 +51,8 @@ class Facts(Messages):
                 found.add("debt:paid_since")
             found |= {f"debt:{k}" for k in ("closed", "recalled") if not null(debt[f"{k}_at"])}
         for h in self.own("holds", c):
-            if self.hold_reaches(h, c, debt, channel, moment, zones) and h["contact_point"] < 0:
+            somewhere = h["contact_point"] >= 0 and h["kind"] != "callback_agreed"
+            if not somewhere and self.hold_reaches(h, c, debt, channel, moment, zones):
                 found.add(f"hold:{h['kind']}")
         for t in self.own("touches", c):
             how = table("flags")["outcomes"].get(t["outcome"])
@@ -122,7 +124,9 @@ class Facts(Messages):
                 )
             elif begins <= self.as_of:
                 return True
-            meant = null(h["channel"]) or self.closes(h["channel"], channel)
+            meant = null(h["channel"]) or h["channel"] == channel
+            kinds = self.config.channel(channel).contact_point_kinds
+            meant &= h["contact_point"] < 0 or bool(kinds)  # at a point, and by no other way
             return not (meant and begins <= moment and (to is None or moment < to))
         if moment is not None and moment < at(h["starts_us"]):
             return False
@@ -153,6 +157,7 @@ class Facts(Messages):
         revoked = any(
             x["status"] == "revoked" and self.closes(x["channel"], channel) for x in [*whole, *own]
         )
+        revoked |= point is not None and self.refused_there(point, channel)
         of_channel = [
             at(x["changed_us"])
             for x in whole
@@ -252,7 +257,7 @@ class Facts(Messages):
             ):
                 facts.add("channel:futile")
             facts |= {"point:work"} if point["place"] in ("work", "unknown") else set()
-            for h in self.own("holds", c):
+            for h in self.view.holds.to_dict("records"):
                 if self.hold_on_point(h, c, channel, point):
                     facts.add(f"hold:{h['kind']}")
         hit = {r.id for r in self.flagged(rules, facts, channel)}
@@ -266,7 +271,8 @@ class Facts(Messages):
     def agreed(self, c: int, debt: Any, channel: str, moment: datetime) -> bool:
         """Whether a callback was agreed for this moment by this channel."""
         for h in self.own("holds", c):
-            if h["kind"] != "callback_agreed" or h["contact_point"] >= 0:
+            kinds = self.config.channel(channel).contact_point_kinds
+            if h["kind"] != "callback_agreed" or (h["contact_point"] >= 0 and not kinds):
                 continue
             if h["debt"] >= 0 and (debt is None or h["debt"] != debt["debt"]):
                 continue
@@ -287,7 +293,10 @@ class Facts(Messages):
         how = table("flags")["holds"].get(h["kind"], {})
         detail = h["detail"] if isinstance(h["detail"], dict) else {}
         agreed = how.get("detail") == "agreed_window"
-        if h["customer"] != c or (at(h["starts_us"]) >= self.end and not agreed):
+        same = address(self.point_of.get(h["contact_point"], {"address_key": ""})) == address(point)
+        if h["customer"] != c and not (same and h["kind"] in OF_ADDRESS):
+            return False
+        if at(h["starts_us"]) >= self.end and not agreed:
             return False
         ends = at(h["ends_us"])
         if ends is None and agreed and {"from", "to"} <= set(detail):
@@ -299,20 +308,15 @@ class Facts(Messages):
         )
         if h["contact_point"] < 0 and not work:
             return False
-        if h["contact_point"] >= 0 and h["contact_point"] != point["contact_point"]:
-            return False
-        if work and point["place"] not in ("work", "unknown"):
+        if h["contact_point"] >= 0 and same == agreed:
+            return False  # a callback was agreed at that point: the others are closed
+        if work and h["customer"] == c and point["place"] not in ("work", "unknown"):
             return False
         if "spares_channels" in how:
             return self.root(channel) not in how["spares_channels"]
         if how.get("detail") == "channels" and null(h["channel"]):
             return self.refuses(detail, channel)
         return agreed or self.closes(h["channel"], channel)
-
-    def refuses(self, detail: dict[str, Any], channel: str) -> bool:
-        if detail.get("refused"):
-            return any(self.closes(x, channel) for x in detail["refused"])
-        return not detail.get("only") or channel not in detail["only"]
 
     def speaks(self, rule: Any, channel: str) -> bool:
         words = self.words(channel)

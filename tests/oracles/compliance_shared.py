@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,10 @@ ANSWERED = {
     "plan_agreed", "settlement_agreed", "callback", "hardship", "vulnerable", "claims_paid",
     "dispute", "refused", "hung_up", "no_commitment", "asked_to_stop",
 }  # fmt: skip
+#: holds of a point that speak of the phone or address, whoever else has it
+OF_ADDRESS = (
+    "do_not_contact", "cease_communication", "workplace_prohibited", "employer_refused",
+)  # fmt: skip
 
 
 @dataclass
@@ -126,3 +130,59 @@ class Shared(Places):
         for p in self.points:
             found.setdefault(address(p), set()).add(p["customer"])
         return found
+
+    # ---- refused addresses ---------------------------------------------------------------------
+
+    def refused_there(self, point: Any, channel: str) -> bool:
+        """Whether a consent was revoked, or opted out of, at another point of the same address."""
+
+        def granted(who: Any, codes: set[int], word: Any, after: datetime) -> bool:
+            return any(
+                x["status"] == "granted"
+                and x["channel"] == word
+                and x["contact_point"] in codes
+                and at(x["changed_us"]) > after
+                for x in (self.own("consents", who) if who is not None else self.every_consent)
+            )
+
+        spots = [p for p in self.points if address(p) == address(point)]
+        codes = {p["contact_point"] for p in spots}
+        said = [
+            (x["customer"], x["channel"], at(x["changed_us"]), False)
+            for x in self.every_consent
+            if x["status"] == "revoked" and x["contact_point"] in codes - {point["contact_point"]}
+        ]
+        for t in self.touches:
+            whens = [at(t["outcome_known_us"])] if t["outcome"] == "opted_out" else []
+            whens += [
+                at(e["occurred_us"])
+                for e in self.own("touch_events", t["row"], "touch")
+                if e["event"] == "opted_out"
+            ]
+            if t["customer"] != point["customer"] or t["contact_point"] >= 0:
+                long_ago = datetime.max.replace(tzinfo=UTC)
+                went = self.went_to(t["customer"], t["channel"], t["contact_point"], long_ago)
+                if any(address(p) == address(point) for p in went):
+                    said += [(t["customer"], t["channel"], w, True) for w in whens]
+        for who, word, when, out in said:
+            mine = who == point["customer"] and out
+            if (
+                self.closes(word, channel)
+                and not granted(who, codes, word, when)
+                and not granted(None, {point["contact_point"]}, word, when)
+                and not (out and granted(who, {-1}, word, when))
+                and not mine
+            ):
+                return True
+        return False
+
+    @property
+    def every_consent(self) -> list[dict[str, Any]]:
+        if "consents" not in self.kept:
+            self.kept["consents"] = self.view.consents.to_dict("records")
+        return self.kept["consents"]
+
+    def refuses(self, detail: dict[str, Any], channel: str) -> bool:
+        if detail.get("refused"):
+            return any(self.closes(x, channel) for x in detail["refused"])
+        return not detail.get("only") or channel not in detail["only"]

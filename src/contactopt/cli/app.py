@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -85,20 +87,33 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.strerror is None or os.environ.get(DEBUG_VARIABLE) == "1":
+            _unexpected(error)
+        # the user's own path and the system's words: no row stands in them
+        named = f": {error.filename}" if isinstance(error.filename, str | Path) else ""
+        hint = "give a place that exists or can be made, may be written to, and has room"
+        _tell(type(error).__name__, f"{error.strerror}{named}", hint, 2)
+        sys.exit(2)
     except Exception as error:
-        if os.environ.get(DEBUG_VARIABLE) == "1":
-            raise
-        # messages of other libraries quote rows, so only the kind and the place are told
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        _tell(
-            type(error).__name__,
-            f"unexpected {type(error).__name__} in {where.name} ({_short(where.filename)}:"
-            f"{where.lineno})",
-            f"this is a fault of contactopt: report it; {DEBUG_VARIABLE}=1 shows the whole trace, "
-            "which may quote customers' rows",
-            1,
-        )
-        sys.exit(1)
+        _unexpected(error)
+
+
+def _unexpected(error: Exception) -> NoReturn:
+    """Tell an error that is a fault of ours."""
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        raise error
+    # messages of other libraries quote rows, so only the kind and the place are told
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    _tell(
+        type(error).__name__,
+        f"unexpected {type(error).__name__} in {where.name} ({_short(where.filename)}:"
+        f"{where.lineno})",
+        f"this is a fault of contactopt: report it; {DEBUG_VARIABLE}=1 shows the whole trace, "
+        "which may quote customers' rows",
+        1,
+    )
+    sys.exit(1)
 
 
 def _tell(kind: str, message: str, hint: str | None, exit_code: int) -> None:

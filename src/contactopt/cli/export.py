@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import typer
 
@@ -64,6 +65,10 @@ def export(
     from contactopt.plan.dispatch import dispatch_csv
     from contactopt.plan.log.written_plan import read_plan
 
+    if zone not in ("customer", "pool") and zone not in available_timezones():
+        raise ConfigError(
+            f"unknown time zone {zone!r}", hint="customer, pool, or an IANA name: America/Bogota"
+        )
     frame, pools, _ = read_plan(plan)
     rows = frame if pool is None else frame[frame["pool"] == pool]
     with warnings.catch_warnings(record=True) as told:

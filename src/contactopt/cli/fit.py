@@ -16,7 +16,7 @@ from contactopt.cli.options import (
     PortfolioFolder,
     TrackingUri,
 )
-from contactopt.cli.output import shows_progress, table, tell
+from contactopt.cli.output import check_folder, shows_progress, table, tell
 from contactopt.errors import ConfigError
 
 __all__ = ["fit"]
@@ -69,6 +69,8 @@ def fit(
         raise ConfigError(
             "the fitted strategy would be lost", hint="give --register NAME or --save DIR"
         )
+    if save is not None:
+        check_folder(save)
     progress = shows_progress(as_json=as_json)
     data = read_portfolio(
         portfolio, fitted.config, max_quarantined_share=max_quarantined_share, progress=progress

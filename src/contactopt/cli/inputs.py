@@ -29,15 +29,14 @@ def instant_of(text: str, portfolio: Portfolio, config: StrategyConfig | None) -
     ContractError
         ``latest`` of a portfolio without touches, payments and snapshots.
     """
-    import pandas as pd
+    from contactopt.contracts.instants import written_instant
 
     if text == "latest":
         return portfolio.latest_instant(config.data_delay if config else None)
-    try:
-        found = pd.Timestamp(text)
-    except ValueError:
-        raise ConfigError("--as-of is no instant", hint=_HINT) from None
-    if not isinstance(found, pd.Timestamp) or found.tzinfo is None or text.strip().isdigit():
+    found = written_instant(text)
+    if found is None:
+        raise ConfigError("--as-of is no instant", hint=_HINT)
+    if found.tzinfo is None:
         raise ConfigError("--as-of has no time zone", hint=_HINT)
     return found.tz_convert("UTC")
 

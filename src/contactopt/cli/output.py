@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import typer
 
-__all__ = ["say", "shows_progress", "table", "tell"]
+from contactopt.errors import ConfigError
+
+__all__ = ["check_folder", "say", "shows_progress", "table", "tell"]
 
 
 def tell(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
@@ -24,6 +27,21 @@ def tell(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
 def say(message: str) -> None:
     """Log one line of progress to stderr."""
     typer.echo(message, err=True)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that cannot be written to, before the work instead of after it.
+
+    Raises
+    ------
+    ConfigError
+        If a file stands there, or the nearest folder above may not be written to.
+    """
+    there = next((p for p in (path, *path.absolute().parents) if p.exists()), Path())
+    if not there.is_dir():
+        raise ConfigError(f"{there} is a file, not a folder", hint="name another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{there} may not be written to", hint="name a folder that may")
 
 
 def shows_progress(*, as_json: bool) -> bool:

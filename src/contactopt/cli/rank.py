@@ -19,7 +19,7 @@ from contactopt.cli.options import (
     StrategyFile,
     TrackingUri,
 )
-from contactopt.cli.output import shows_progress, tell
+from contactopt.cli.output import check_folder, shows_progress, tell
 from contactopt.cli.planning import open_for_a_plan
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def rank(
         contactopt rank portfolio --strategy strategy.yaml --as-of 2026-06-02T12:00Z --out plan
     """
     progress = shows_progress(as_json=as_json)
+    check_folder(out)
     chosen, data, instant = open_for_a_plan(
         portfolio,
         as_of,

@@ -18,7 +18,7 @@ from contactopt.cli.options import (
     StrategyFile,
     TrackingUri,
 )
-from contactopt.cli.output import shows_progress, tell
+from contactopt.cli.output import check_folder, shows_progress, tell
 from contactopt.cli.planning import open_for_a_plan
 from contactopt.cli.rank import plan_result, plan_text
 
@@ -64,6 +64,7 @@ def replan(
         contactopt replan plan portfolio --strategy strategy.yaml --as-of latest --json
     """
     progress = shows_progress(as_json=as_json)
+    check_folder(earlier if out is None else out)
     chosen, data, instant = open_for_a_plan(
         portfolio,
         as_of,

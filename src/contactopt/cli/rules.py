@@ -200,14 +200,10 @@ def _config(strategy: Path | None) -> StrategyConfig:
 
 def _instant(text: str) -> Any:
     """Read an instant where no portfolio says what `latest` is."""
-    import pandas as pd
-
+    from contactopt.contracts.instants import written_instant
     from contactopt.errors import ConfigError
 
-    try:
-        found = pd.Timestamp(text)
-    except ValueError:
-        found = pd.NaT
-    if not isinstance(found, pd.Timestamp) or found.tzinfo is None:
+    found = written_instant(text)
+    if found is None or found.tzinfo is None:
         raise ConfigError("--as-of is no instant with a zone", hint="write 2026-06-02T12:00Z")
     return found.tz_convert("UTC")

@@ -212,6 +212,18 @@ class Block:
         ).reset_index(drop=True)
 
     @cached_property
+    def refused(self) -> pd.DataFrame:
+        """What was refused elsewhere at the block's points: with ``customer`` and ``point_row``."""
+        found = self.shared.refused
+        if len(found) == 0:
+            return found
+        rows = pd.Index(self.view.points["contact_point_id"].astype(object))
+        found = found[found["contact_point_id"].isin(rows).to_numpy(dtype=bool)]
+        row = rows.get_indexer(pd.Index(found["contact_point_id"].astype(object)))
+        owner = self.columns.ints("points", "customer")[row]
+        return found.assign(customer=owner, point_row=row).reset_index(drop=True)
+
+    @cached_property
     def rows_by_customer(self) -> tuple[Ints, Ints]:
         """CSR of rows by customer: starts (n + 1,), rows (n_rows,)."""
         order = np.argsort(self.customer, kind="stable")

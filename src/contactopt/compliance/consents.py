@@ -13,7 +13,8 @@ import numpy.typing as npt
 from contactopt.compliance.block import NEVER, Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.holds import channel_mask
-from contactopt.compliance.words import root_of
+from contactopt.compliance.refused_points import REVOKED
+from contactopt.compliance.words import code_words, root_of
 
 __all__ = ["ConsentState", "consent_state"]
 
@@ -57,6 +58,7 @@ def consent_state(block: Block) -> ConsentState:
     )
     _rows(block, state)
     _opt_outs(block, state)
+    _at_address(block, state)
     _inbound(block, state)
     return state
 
@@ -119,6 +121,16 @@ def _opt_outs(block: Block, state: ConsentState) -> None:
     reached = np.where(_reach(block, names)[code[rows]], when[:, None], NEVER)
     np.maximum.at(last, customer, reached)
     state.revoked[:] |= (last != NEVER) & (last >= state.granted)
+
+
+def _at_address(block: Block, state: ConsentState) -> None:
+    """Let a revocation at one point close every point of the same phone or address."""
+    found = block.refused[block.refused["kind"] == REVOKED]
+    if len(found) == 0:
+        return
+    code, names = code_words(found["channel"])
+    rows = found["point_row"].to_numpy(dtype=np.int64)
+    np.logical_or.at(state.point_revoked, rows, _reach(block, names)[code])
 
 
 def _inbound(block: Block, state: ConsentState) -> None:

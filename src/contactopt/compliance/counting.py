@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.compliance.arms import Arms
-from contactopt.compliance.block import NEVER, Block
+from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.counted_windows import Span, days_counted, is_numeric, windows_of
 from contactopt.compliance.events import Events, LocalDays
 from contactopt.compliance.lines import on_line, went_there
@@ -138,9 +138,11 @@ def _work_out(
     rows = np.flatnonzero(busy[row_unit] & begun) if busy.any() else np.empty(0, np.int64)
     dense = np.zeros((len(rows), arms.width), dtype=bool)
     edges = _edges(block, events, days, keep, span) if len(rows) else []
-    for channels, chosen in found.columns:
+    for channels, chosen, most in _by_attempts(block, rule, found.columns, limit):
         u, e = unit.unit[chosen], unit.event[chosen]
-        top = _latest(u, found.release[e], len(busy), limit)[:, limit - 1]
+        top = np.full(len(busy), INDEFINITE)  # as many attempts as the contact may take never fit
+        if most > 0:
+            top = _latest(u, found.release[e], len(busy), most)[:, most - 1]
         until[:, channels] = np.where(reached[:, channels], top[row_unit][:, None], NEVER)
         until[~begun] = NEVER
         # no window denies a row whose latest releases have all passed
@@ -148,10 +150,31 @@ def _work_out(
         for at, own in arms.of_channels(rows[some], channels) if len(some) else []:
             mine = rows[some[at]]
             begins = start[np.ix_(mine, own)]
-            hit = _ahead(u, e, future[chosen], edges, limit, row_unit[mine], begins, len(busy))
+            hit = begins != NO_INSTANT
+            if most > 0:
+                hit = _ahead(u, e, future[chosen], edges, most, row_unit[mine], begins, len(busy))
             speaks = arms.by_channel(reached[mine], mine)
             dense[np.ix_(some[at], own)] = hit & speaks[:, own]
     return TimedDenial(i, until, rows, dense)
+
+
+def _by_attempts(
+    block: Block, rule: Rule, columns: list[tuple[list[int], Ints]], limit: int
+) -> list[tuple[list[int], Ints, int]]:
+    """Return columns with how many earlier contacts are one too many for all their attempts.
+
+    A contact of a channel with several attempts may become as many: it goes only where all of
+    them fit under a cap. What a conversation sets off is set off by the last attempt; and the house
+    counts plans, not attempts.
+    """
+    if rule.kind != "frequency_cap" or rule.parameters["count"].get("planned_only"):
+        return [(channels, chosen, limit) for channels, chosen in columns]
+    own = [block.config.channel(name).max_attempts for name in block.channels]
+    return [
+        ([c for c in channels if own[c] == tries], chosen, limit - tries + 1)
+        for channels, chosen in columns
+        for tries in sorted({own[c] for c in channels})
+    ]
 
 
 def _counts(events: Events, counted: dict[str, Any], rule: Rule) -> Bools:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from contactopt.compliance.agreed import agreed_contacts
 from contactopt.compliance.arms import Arms
@@ -116,7 +117,8 @@ class Denials:
             why = self._bits_of(f"template:{fact}")
             bits |= np.where(self.templates == code, why, np.uint64(0))
         for rule_id, customers in denied.items():
-            mark = np.isin(block.view.customer_ids, np.asarray(sorted(customers), dtype=object))
+            # hashed: NumPy's isin sorts ids as Python objects
+            mark = pd.Index(block.view.customer_ids).isin(list(customers))
             bits |= np.where(
                 mark[block.customer][:, None], self._bits_of_rule(rule_id), np.uint64(0)
             )

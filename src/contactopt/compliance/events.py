@@ -12,7 +12,7 @@ import pandas as pd
 from contactopt.compliance.block import Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.local_days import NO_WEEK, day_edges
-from contactopt.compliance.words import TouchWords, code_words, mask_of
+from contactopt.compliance.words import TouchWords, attempts_of, code_words, mask_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 
 __all__ = ["Events", "LocalDays"]
@@ -81,6 +81,8 @@ class Events:
             wanted &= customers[customer]
         at = np.flatnonzero(wanted)
         plans = np.flatnonzero(of.bools("decisions", "open"))
+        code, names = of.words("decisions", "channel")
+        plans = np.repeat(plans, attempts_of(code[plans], names, block.config))
         slot = of.ints("decisions", "slot_start_us")[plans]
         decided = of.ints("decisions", "decided_us")[plans]
         channel, outcome, medium = _words_of(block, at, plans)

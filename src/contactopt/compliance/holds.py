@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from contactopt.compliance.block import INDEFINITE, NEVER, Block
 from contactopt.compliance.data_tables import table
 from contactopt.compliance.fact_table import ALL, FactIndex, Facts, fact_arrays, joined
 from contactopt.compliance.pack_check import DAYS, minutes_of
-from contactopt.compliance.words import channel_words, root_of
+from contactopt.compliance.refused_points import REVOKED
+from contactopt.compliance.words import channel_words, code_words, root_of
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
 from contactopt.journal.local_time import DAY_US, instant_of, local_us, to_us
@@ -21,7 +24,10 @@ __all__ = ["channel_mask", "facts_of_holds", "local_window_mask", "next_local_wi
 
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
 MINUTE_US = 60_000_000
+#: minutes by which clocks are turned back somewhere
+_TURNED_BACK = (30, 60, 120)
 
 
 #: facts of holds while they are made: one array per field of `Facts`
@@ -32,7 +38,7 @@ def facts_of_holds(block: Block, index: FactIndex) -> tuple[Facts, list[dict[str
     """Return the holds that are in force or begin soon, and the local windows they name."""
     of = block.columns
     if of.size("holds") == 0:
-        return fact_arrays(0), []
+        return _of_others(block, index), []
     end = of.ints("holds", "ends_us")
     end = np.where(end == NO_INSTANT, INDEFINITE, end)
     debt = of.ints("holds", "debt")
@@ -58,7 +64,65 @@ def facts_of_holds(block: Block, index: FactIndex) -> tuple[Facts, list[dict[str
         how = table("flags")["holds"].get(kinds[k]) if k >= 0 else None
         if how:
             _apply(block, held, live, np.flatnonzero(kind == k), how, windows)
-    return joined([Facts(**held)]), windows
+    facts = Facts(**held)
+    own = of.ints("holds", "contact_point")[live]
+    agreed = np.flatnonzero((own >= 0) & (facts.point < 0))
+    parts = [facts, _at_twins(block, facts), _elsewhere(block, facts.take(agreed), own[agreed])]
+    return joined([*parts, _of_others(block, index)]), windows
+
+
+# ---- the same phone or address under other ids ---------------------------------------------------
+
+
+def _pairs(block: Block, customer: Ints, point: Ints) -> tuple[Ints, Ints, Bools]:
+    """Return (position, point code) pairs of customers' points, and whether the address is one."""
+    of = block.columns
+    code, key = of.ints("points", "contact_point"), of.coded("points", "address_key")[0]
+    address = np.full(len(block.view.point_ids) + 1, -2, dtype=np.int64)
+    address[code] = np.where(key < 0, code, key + len(block.view.point_ids))
+    left = pd.DataFrame({"customer": customer, "at": np.arange(len(customer))})
+    right = pd.DataFrame({"customer": of.ints("points", "customer"), "code": code})
+    both = left.merge(right[right["customer"].isin(customer)], on="customer")
+    at, other = (both[k].to_numpy(dtype=np.int64) for k in ("at", "code"))
+    return at, other, address[other] == address[point[at]]
+
+
+def _at_twins(block: Block, facts: Facts) -> Facts:
+    """Let a hold of one point reach every other point of the customer with that address."""
+    facts = facts.take(np.flatnonzero(facts.point >= 0))
+    if len(facts) == 0:
+        return facts
+    at, code, same = _pairs(block, facts.customer, facts.point)
+    keep = same & (code != facts.point[at])
+    return replace(facts.take(at[keep]), point=code[keep])
+
+
+def _elsewhere(block: Block, facts: Facts, point: Ints) -> Facts:
+    """Close every point but the one at which a callback was agreed, inside its window too."""
+    if len(facts) == 0:
+        return facts
+    at, code, same = _pairs(block, facts.customer, point)
+    return replace(facts.take(at[~same]), point=code[~same])
+
+
+def _of_others(block: Block, index: FactIndex) -> Facts:
+    """Return holds of a phone or address that somebody else who has it asked for."""
+    found = block.refused[block.refused["kind"] != REVOKED]
+    if len(found) == 0:
+        return fact_arrays(0)
+    code, names = code_words(found["channel"])
+    masks = np.array([*(channel_mask(block, n) for n in names), ALL], dtype=np.uint64)
+    end = found["ends_us"].to_numpy(dtype=np.int64)
+    row = found["point_row"].to_numpy(dtype=np.int64)
+    return fact_arrays(
+        len(found),
+        customer=found["customer"].to_numpy(dtype=np.int64),
+        name=np.array([index.of(f"hold:{k}") for k in found["kind"]], dtype=np.int64),
+        channels=masks[code],
+        start=found["starts_us"].to_numpy(dtype=np.int64),
+        end=np.where(end == NO_INSTANT, INDEFINITE, end),
+        point=block.columns.ints("points", "contact_point")[row],
+    )
 
 
 def _reached_by(block: Block) -> Bits:
@@ -154,7 +218,17 @@ def _agreed(block: Block, held: _Held, details: list[Any], live: Ints, at: Ints)
     # what was agreed is that channel and no other: an agent's call is no leave for a robot's
     code, names = block.columns.words("holds", "channel")
     exact = np.array([*(_exactly(block, name) for name in names), ALL], dtype=np.uint64)
-    held["spare_channels"][at] = exact[code[live[at]]]
+    agreed = exact[code[live[at]]]
+    # a point that is named is where the customer will be, as the channel: silence is everywhere
+    placed = np.uint64(
+        sum(
+            1 << c
+            for c, n in enumerate(block.channels)
+            if block.config.channel(n).contact_point_kinds
+        )
+    )
+    held["spare_channels"][at] = np.where(held["point"][at] >= 0, agreed & placed, agreed)
+    held["point"][at] = -1
     held["channels"][at] = ALL
     held["start"][at] = NEVER
 
@@ -214,11 +288,14 @@ def next_local_window(detail: dict[str, Any], us: Ints, zones: tuple[str, ...]) 
     there = us != NO_INSTANT
     for zone in zones:
         day = local_us(us[there], zone) // DAY_US
-        opens = instant_of(day * DAY_US + begin * MINUTE_US, zone)
-        ahead = opens > us[there]
-        if begin < end:
-            ahead &= np.isin((day + 3) % 7, days)
-        nearest[there] = np.minimum(nearest[there], np.where(ahead, opens, INDEFINITE))
+        wall = day * DAY_US + begin * MINUTE_US
+        named = np.isin((day + 3) % 7, days) if begin < end else np.ones(len(day), dtype=bool)
+        first = instant_of(wall, zone)
+        for back in (0, *_TURNED_BACK):  # in autumn clocks may show the beginning twice
+            opens = first + back * MINUTE_US
+            ahead = named & (opens > us[there])
+            ahead &= (local_us(opens, zone) == wall) if back else True
+            nearest[there] = np.minimum(nearest[there], np.where(ahead, opens, INDEFINITE))
     return nearest
 
 

@@ -2,13 +2,14 @@
 
 A phone that two customers share rings once: a contact with the one, or an open plan to make it,
 counts for the other wherever a person's or a number's contacts are counted. And an address that
-is dead is dead under every id and for everybody who gave it. A contact that names no point may
-have gone to any point of a fitting kind: it counts at, and a proof of death kills, each of them.
+is dead is dead under every id and for everybody who gave it, as what was refused there is refused.
+A contact that names no point may have gone to any point of a fitting kind: it counts at, and a
+proof of death kills, each of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.compliance.refused_points import REFUSED_COLUMNS, refused_points
 from contactopt.compliance.view_columns import columns_of
-from contactopt.compliance.words import code_words, root_of
+from contactopt.compliance.words import attempts_of, code_words, root_of
 from contactopt.config import StrategyConfig
 from contactopt.contracts import vocabulary as v
 from contactopt.contracts.scored_batch import NO_INSTANT
@@ -57,11 +59,16 @@ class SharedContacts:
         Ids of contact points.
     customers : frozenset of str
         Whose points were looked at: of theirs no narrower view knows better.
+    refused : DataFrame
+        From `refused_points`.
     """
 
     contacts: pd.DataFrame
     dead: frozenset[str]
     customers: frozenset[str] = frozenset()
+    refused: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(REFUSED_COLUMNS))
+    )
 
     @staticmethod
     def nothing() -> SharedContacts:
@@ -107,11 +114,12 @@ def shared_contacts(
     config : StrategyConfig
     known : SharedContacts, optional
         What is known from a wider view: it takes the place of the view's own knowledge of those
-        customers; points of others that are dead are added.
+        customers; points of others that are dead or refused are added.
     """
     points = _Points(view)
     rows = _dead(view, points, config)
-    if known is not None and len(rows) == 0:
+    refused = refused_points(view, points, config)
+    if known is not None and len(rows) == len(refused) == 0:
         return known
     everybody = frozenset(view.customer_ids.tolist()) if known is None else frozenset()
     if known is None and len(rows) == 0 and not points.twin.any():
@@ -119,10 +127,15 @@ def shared_contacts(
     ids = points.frame["contact_point_id"].iloc[rows].astype(object).to_numpy()
     if known is None:
         contacts = _contacts(view, points, config)
-        return SharedContacts(contacts, frozenset(ids.tolist()), everybody)
+        return SharedContacts(contacts, frozenset(ids.tolist()), everybody, refused)
     owner = view.customer_ids[points.customer[rows]].tolist()
     own = {i for i, c in zip(ids.tolist(), owner, strict=True) if c not in known.customers}
-    return replace(known, dead=known.dead | own)
+    refused = refused[~refused["customer_id"].isin(known.customers).to_numpy(dtype=bool)]
+    if len(known.refused) and len(refused):
+        refused = pd.concat([known.refused, refused], ignore_index=True)
+    elif len(known.refused):
+        refused = known.refused
+    return replace(known, dead=known.dead | own, refused=refused)
 
 
 class _Points:
@@ -249,7 +262,7 @@ def _contacts(view: Any, points: _Points, config: StrategyConfig) -> pd.DataFram
     if not mine.any():
         return _NOTHING.contacts
     shared = np.isin(points.address, points.address[mine])
-    events = _attempts(view, np.unique(points.customer[shared]))
+    events = _attempts(view, np.unique(points.customer[shared]), config)
     row = points.row[events["point"].to_numpy(dtype=np.int64)]
     direct = np.flatnonzero((row >= 0) & shared[row])
     free = np.flatnonzero(events["point"].to_numpy() < 0)
@@ -278,14 +291,16 @@ def _contacts(view: Any, points: _Points, config: StrategyConfig) -> pd.DataFram
     return both[list(_COLUMNS)]
 
 
-def _attempts(view: Any, customers: Ints) -> pd.DataFrame:
-    """Return outbound contacts and open plans of some customers, one row each."""
+def _attempts(view: Any, customers: Ints, config: StrategyConfig) -> pd.DataFrame:
+    """Return outbound contacts, and attempts of open plans, of some customers, one row each."""
     touches, plans = view.touches, view.decisions
     sent = touches[np.isin(touches["customer"].to_numpy(dtype=np.int64), customers)]
     inbound = sent["direction"].astype(object) == "inbound"
     sent = sent[~(inbound | (sent["channel"].astype(object) == "portal"))]
     plans = plans[plans["open"].to_numpy(dtype=bool)]
     plans = plans[np.isin(plans["customer"].to_numpy(dtype=np.int64), customers)]
+    times = attempts_of(*code_words(plans["channel"]), config)
+    plans = plans.iloc[np.repeat(np.arange(len(plans)), times)]
     slot = plans["slot_start_us"].to_numpy(dtype=np.int64)
     when = np.where(slot == NO_INSTANT, plans["decided_us"].to_numpy(dtype=np.int64), slot)
     # somebody else at a shared address may well have been the other holder: nobody knows

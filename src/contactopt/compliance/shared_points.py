@@ -29,7 +29,7 @@ def shared_point_rotation(portfolio: Any, as_of: Any, random_state: int = 0) -> 
     portfolio : Portfolio
         The whole one, not a block: groups may span blocks.
     as_of : Timestamp, str with a zone, or int microseconds
-        Points valid at it count; its UTC date turns the rotation.
+        Points that are valid at it and on record by then count; its UTC date turns the rotation.
     random_state : int
         Seed of the rotation's order.
 
@@ -60,8 +60,8 @@ def shared_point_rotation(portfolio: Any, as_of: Any, random_state: int = 0) -> 
 
 def _valid(points: pd.DataFrame, at_us: int) -> pd.DataFrame:
     points = points[points["address_key"].notna()]
-    start, end = (_us(points, name) for name in ("valid_from", "valid_to"))
-    holds = (start <= at_us) & ((end == NO_INSTANT) | (end > at_us))
+    start, end, told = (_us(points, name) for name in ("valid_from", "valid_to", "recorded_at"))
+    holds = (start <= at_us) & ((end == NO_INSTANT) | (end > at_us)) & (told <= at_us)
     return points.loc[holds, ["customer_id", "address_key"]]
 
 

@@ -15,7 +15,15 @@ from contactopt.compliance.data_tables import table
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import CHANNELS
 
-__all__ = ["SAME_WORD", "TouchWords", "channel_words", "code_words", "mask_of", "root_of"]
+__all__ = [
+    "SAME_WORD",
+    "TouchWords",
+    "attempts_of",
+    "channel_words",
+    "code_words",
+    "mask_of",
+    "root_of",
+]
 
 Bits = npt.NDArray[np.uint64]
 
@@ -28,6 +36,17 @@ def root_of(name: str, config: StrategyConfig) -> str | None:
     if name in config.channels:
         return config.channel_root(name)
     return name if name in CHANNELS or name.startswith(SAME_WORD) else None
+
+
+def attempts_of(
+    code: npt.NDArray[np.int64], names: list[str], config: StrategyConfig
+) -> npt.NDArray[np.int64]:
+    """Return how many attempts planned contacts may take, by the codes of their channels.
+
+    A contact that may take several is counted as so many until it is known how many it took.
+    """
+    most = [config.channel(n).max_attempts if n in config.channels else 1 for n in names]
+    return np.array([*most, 1], dtype=np.int64)[code]
 
 
 def channel_words(name: str, config: StrategyConfig) -> frozenset[str]:

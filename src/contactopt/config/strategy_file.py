@@ -32,6 +32,7 @@ from contactopt.config.sections import (
     TemplateConfig,
     TrackingConfig,
 )
+from contactopt.config.yaml_text import yaml_value
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import CHANNELS, INBOUND_ONLY
 from contactopt.errors import ConfigError
@@ -108,10 +109,10 @@ class StrategyConfig(Section):
         if not path.is_file():
             raise ConfigError(
                 f"no strategy file at {path}",
-                hint="`contactopt demo` writes an annotated strategy.yaml",
+                hint="`contactopt init DIR` writes an annotated strategy.yaml",
             )
         try:
-            data = yaml.safe_load(path.read_text("utf-8"))
+            data = yaml_value(path.read_text("utf-8-sig"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{path.name} is not readable as YAML: {error}",
@@ -129,7 +130,7 @@ class StrategyConfig(Section):
         except ValidationError as error:
             raise ConfigError(
                 f"{source}: {error.error_count()} fault(s)\n" + "\n".join(_explain(error)),
-                hint="contactopt.config.example_strategy_text() is the annotated example",
+                hint="`contactopt init DIR` writes an annotated strategy.yaml that shows every key",
             ) from None
 
     # ---- cross checks --------------------------------------------------------------------
@@ -232,7 +233,8 @@ class StrategyConfig(Section):
         except KeyError:
             raise ConfigError(
                 f"no exchange rate for {currency} into {self.objective.currency}",
-                hint=f"add `exchange_rates: {{{currency}: <rate>}}` under `objective`",
+                hint=f"add `exchange_rates: {{{currency}: <rate>}}` under `objective`: the "
+                f"value of one {currency} in {self.objective.currency}",
             ) from None
 
     def to_mapping(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from contactopt.contracts.batch_columns import BATCH_COLUMNS, NOT_SCORED, REASON
 from contactopt.contracts.cast import STRING, cast_column, empty_column
 from contactopt.contracts.native_frames import to_pandas
 from contactopt.contracts.scored_batch import NO_INSTANT, ScoredBatch
+from contactopt.contracts.slot_starts import next_starts
 from contactopt.contracts.vocabulary import CHANNELS, WAIT
 from contactopt.errors import ContactoptError, ContractError, sample_ids
 
@@ -40,6 +41,7 @@ def batch_from_frame(
     if faults:
         raise _refusal(faults)
     assert when is not None and money is not None
+    _place_slots(table, when)
     return _Scatter(table).batch(when, money, _dropped(raw))
 
 
@@ -179,6 +181,20 @@ def _check(table: pd.DataFrame, faults: list[str]) -> None:
                 f"{name}: differs between actions of {len(several)} customer(s) "
                 f"({sample_ids(several.index)})"
             )
+
+
+def _place_slots(table: pd.DataFrame, as_of: pd.Timestamp) -> None:
+    """Give allowed actions that name an hour of a known clock the instant when it comes next.
+
+    Without it whoever executes the plan is told no hour at all.
+    """
+    hour, zone = table["slot_local_hour"], table["time_zone"]
+    zone = zone.groupby(table["customer_id"], sort=False).transform("first")
+    rows = table["slot_start"].isna() & hour.notna() & zone.notna() & table["allowed"].astype(bool)
+    at = np.flatnonzero(rows)
+    if len(at):
+        starts = next_starts(as_of, hour.to_numpy()[at], zone.to_numpy(object)[at])
+        table.loc[at, "slot_start"] = starts.to_numpy()
 
 
 def _note(table: pd.DataFrame, rows: Mask, fault: str, faults: list[str]) -> None:

@@ -55,6 +55,8 @@ def read_capacity(source: str | Path | Any) -> pd.DataFrame:
     [{'pool': 'agents', 'units': 480.0}]
     """
     raw = _read(source).reset_index(drop=True)
+    if not len(raw.columns):  # an empty frame, as any table may be
+        raw = pd.DataFrame(columns=list(CAPACITY_COLUMNS))
     faults = [f"missing column {c!r}" for c, k in CAPACITY_COLUMNS.items() if k[1] and c not in raw]
     unknown = [str(c) for c in raw.columns if c not in CAPACITY_COLUMNS]
     if unknown:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
@@ -20,12 +21,13 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api import types as ptypes
 
-__all__ = ["STRING", "Cast", "cast_column", "empty_column", "says_nothing"]
+__all__ = ["STRING", "WHOLE_DATE", "Cast", "cast_column", "empty_column", "says_nothing"]
 
 STRING = pd.StringDtype(na_value=np.nan)
 UTC_US = pd.DatetimeTZDtype(unit="us", tz="UTC")
 #: a whole date, alone or with a time of day; `2026-05`, `now` and `today` are none
 _WHOLE = r"\d{4}-?\d{2}-?\d{2}(?:[Tt ]\d{2}.*)?"
+WHOLE_DATE = re.compile(_WHOLE)
 _OFFSET = r"[Tt ]\d{2}.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 #: floats above this do not hold every whole number: an id read as float has lost digits
 _EXACT = 2.0**53

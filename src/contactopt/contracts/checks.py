@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from contactopt.contracts.instants import written_instant
 from contactopt.contracts.needs import StrategyNeeds
 from contactopt.errors import ConfigError, ContractError, StalenessError
 
@@ -41,11 +42,8 @@ def as_instant(value: str | pd.Timestamp) -> pd.Timestamp:
     ConfigError
         If it cannot be read or has no time zone.
     """
-    try:
-        when = pd.Timestamp(value)
-    except (ValueError, TypeError):
-        when = pd.NaT
-    if not isinstance(when, pd.Timestamp):
+    when = written_instant(value)
+    if when is None:
         raise ConfigError(
             "as_of is no instant with a time zone", hint="write it as 2026-06-02T12:00Z"
         )
@@ -95,6 +93,8 @@ def table_ages(
         newest = portfolio.complete_to.get(name)
         if newest is None:
             newest = _newest(portfolio, name, delay, when)
+            seen = portfolio.newest_of_the_whole(name, when)
+            newest = newest if seen is pd.NaT or newest >= seen else seen
         if newest is pd.NaT:
             rows.append((name, pd.NaT, np.nan, most, "empty"))
             continue
@@ -141,12 +141,13 @@ def check_as_of(portfolio: Portfolio, as_of: str | pd.Timestamp) -> None:
         If there are debts, snapshots, touches or payments, and all of them lie after ``as_of``.
     """
     when = as_instant(as_of)
-    first = [
-        known.min()
-        for name in ("debts", "debt_snapshots", "touches", "payments")
-        if len(known := portfolio.known_at(name))
-    ]
-    if first and min(first) > when:
+    first = []
+    for name in ("debts", "debt_snapshots", "touches", "payments"):
+        if len(known := portfolio.known_at(name)):
+            first.append(known.min())
+            if first[-1] <= when:  # of large tables the first one mostly tells
+                return
+    if first:
         raise ContractError(
             f"as_of {when:%Y-%m-%dT%H:%MZ} lies before any data "
             f"(the first is of {min(first):%Y-%m-%dT%H:%MZ})",
@@ -167,7 +168,11 @@ def check_config(portfolio: Portfolio, config: StrategyNeeds) -> None:
     missing = [c for c in _currencies(portfolio) if _no_rate(config, c)]
     if missing:
         faults.append(f"no exchange rate for {', '.join(missing)}")
-        hints.append(f"add `exchange_rates: {{{missing[0]}: <rate>}}` to the strategy's objective")
+        rates = ", ".join(f"{c}: <rate>" for c in missing)
+        hints.append(
+            f"add `exchange_rates: {{{rates}}}` to the strategy's objective: the value of one unit "
+            "in the strategy's currency"
+        )
     known = [*config.pools, *config.channels]
     named = [] if portfolio.capacity is None else sorted(portfolio.capacity["pool"].unique())
     unknown = [p for p in named if p not in known]

@@ -31,17 +31,19 @@ def check_separator(path: Path, table: str, columns: Collection[str]) -> None:
     Raises
     ------
     OtherSeparatorError
-        If commas find none of the names and another sign does; the message says what to do.
-    UnicodeDecodeError
-        If the header is not UTF-8.
+        If commas find none of the names and another sign does; the message says what to do, also
+        about an encoding that is not UTF-8.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    # names of columns are ASCII: what else stands in the header need not be readable for this
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         header = file.readline()
     if _finds(header, ",", columns):
         return
     for sign, name in _NAMES.items():
         if _finds(header, sign, columns):
             way = "save it with commas"
+            if not _is_utf8(path):
+                way += " and as UTF-8, which it is not"
             if table in _MAPPED:
                 way += ", or bring it in by `contactopt ingest` with a mapping, as a vendor's file"
             raise OtherSeparatorError(f"separated by {name}, where the contract has commas: {way}")
@@ -50,3 +52,11 @@ def check_separator(path: Path, table: str, columns: Collection[str]) -> None:
 def _finds(header: str, sign: str, columns: Collection[str]) -> bool:
     cells = next(csv.reader([header], delimiter=sign), [])
     return any(cell.strip() in columns for cell in cells)
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            return all(True for _ in file)
+    except UnicodeDecodeError:
+        return False

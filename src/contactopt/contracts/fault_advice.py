@@ -17,6 +17,8 @@ _BY_CHECK = {
     "not true or false": "write true or false",
     "naive instants: no time zone": _INSTANT,
     "naive instant: no time zone": _INSTANT,
+    "numbers instead of instants": "write 2026-06-02T12:00Z; seconds or milliseconds since 1970 "
+    "must be made instants first",
     "time of day without a time zone": f"{_DAY}, or {_INSTANT}",
     "is null": "it must have a value",
 }

@@ -29,6 +29,22 @@ __all__ = ["FolderContent", "read_folder", "table_place", "write_folder"]
 _BESIDE = ("capacity",)
 
 
+#: files by which somebody may have meant a table, in forms that are not read
+_OTHER_FORMS = (
+    ".csv", ".parquet", ".pq", ".parq", ".csv.gz", ".csv.zip", ".csv.bz2", ".csv.zst", ".gz",
+    ".zip", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow",
+    ".orc",
+)  # fmt: skip
+
+#: what exports write where a value is missing. Taken as text, a collector called NULL would be
+#: somebody else, whose touches count against none of our caps; NA is Namibia, and a word
+_NOTHING = ["", "NULL", "null", "None", "NaN", "nan", "NaT", "<NA>", "\\N", "N/A", "#N/A"]
+
+
+class _NoPartError(ValueError):
+    """A folder that should hold a table's parts has none."""
+
+
 class FolderFrames(Mapping[str, pd.DataFrame]):
     """Raw tables of a folder, read anew each time one is asked for and never kept.
 
@@ -110,6 +126,8 @@ def read_folder(path: str | Path) -> FolderContent:
     faults: list[Fault] = []
     found = {name: _file_of(folder, name, faults) for name in (*TABLES, *_BESIDE)}
     files = {name: file for name, file in found.items() if file is not None}
+    if not files and not faults:
+        _look_below(folder)
     beside = FolderFrames({n: f for n, f in files.items() if n in _BESIDE}, faults)
     content = FolderContent(
         FolderFrames({n: f for n, f in files.items() if n in TABLES}, faults),
@@ -144,7 +162,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         return _plain(pq.ParquetFile(path).read())
     parts = sorted(p for p in path.rglob("*.parquet") if p.is_file())
     if not parts:
-        raise ValueError("no Parquet part in the folder")
+        raise _NoPartError(
+            "a folder without a Parquet part: text is one file, named as the table with .csv"
+        )
     frames = [pq.ParquetFile(p).read() for p in parts]
     frames = [f for f in frames if f.num_rows] or frames[:1]
     return _plain(pa.concat_tables(frames, promote_options="permissive"))
@@ -161,8 +181,12 @@ def _unreadable(error: Exception) -> str:
     """Say why a file cannot be read, in our words where the reader's name says little."""
     if isinstance(error, pd.errors.EmptyDataError):
         return "empty: give it at least its header line"
-    if isinstance(error, OtherSeparatorError):
+    if isinstance(error, OtherSeparatorError | _NoPartError):
         return str(error)
+    if isinstance(error, pa.ArrowInvalid):
+        return "no Parquet file, or a broken one: write it anew"
+    if isinstance(error, pd.errors.ParserError):
+        return "lines that do not fit the header: quote texts that hold a comma, quote or line end"
     if isinstance(error, UnicodeDecodeError):
         return (
             "not UTF-8: save it as UTF-8 (touches, payments and promises of a vendor come in by "
@@ -175,7 +199,7 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     """Read text as text: the contract's kinds, not a guess by column, decide what it means."""
     check_separator(path, name, TABLES[name].columns if name in TABLES else CAPACITY_COLUMNS)
     frame = pd.read_csv(
-        path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        path, dtype="str", keep_default_na=False, na_values=_NOTHING, encoding="utf-8-sig"
     )
     spec = TABLES.get(name)
     for column in frame.columns:
@@ -195,11 +219,27 @@ def _guess(text: pd.Series) -> pd.Series:
     return number if (number.notna() == present).all() else text
 
 
+def _look_below(folder: Path) -> None:
+    """Refuse a folder without any table whose subfolder has them: one step too high."""
+    for below in sorted(p for p in folder.iterdir() if p.is_dir()):
+        there = [n for n in TABLES if table_place(below, n) is not None]
+        if {"customers", "debts"} <= set(there):
+            raise ContractError(
+                f"no table of the contract in {folder}", hint=f"they lie in {below}: give that one"
+            )
+
+
 def _look_alikes(folder: Path, content: FolderContent) -> None:
     """Tell a file that looks like a misspelt table; other files are not ours to judge."""
     told = {f.table for f in content.faults}
     absent = [n for n in TABLES if n not in content.frames and n not in told]
     for path in sorted(folder.iterdir()):
+        name, dot, form = path.name.lower().partition(".")
+        if name in absent and path.is_file() and dot + form in _OTHER_FORMS:
+            absent.remove(name)
+            detail = f"{path.name}: give Parquet or text, named {name}.parquet or {name}.csv"
+            content.faults.append(Fault(name, "", "unreadable file", detail=detail))
+            continue
         stem = path.stem if path.is_file() else path.name
         if path.suffix in (".parquet", ".csv", "") and stem not in (*TABLES, *_BESIDE):
             near = get_close_matches(stem, absent, n=1, cutoff=0.8)
@@ -212,8 +252,13 @@ def _complete_to(path: Path, content: FolderContent) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text("utf-8")).get("complete_to", {})
-        return dict(found)
+        found = json.loads(path.read_text("utf-8-sig"))
+        for key in found:
+            if key != "complete_to" and get_close_matches(str(key), ["complete_to"], cutoff=0.8):
+                # unread, the age of consents and holds would not be judged at all
+                told = Fault("portfolio.json", "", "misspelt key", detail="write `complete_to`")
+                content.faults.append(told)
+        return dict(found.get("complete_to", {}))
     except (ValueError, AttributeError, TypeError, UnicodeDecodeError):
         detail = 'write {"complete_to": {"consents": "2026-05-31T22:00:00Z"}}'
         content.faults.append(Fault("portfolio.json", "", "unreadable file", detail=detail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contactopt.contracts.arrow_tables import arrow_column
+from contactopt.contracts.dropped import dropped_text
 from contactopt.contracts.faults import Fault, contract_error
 from contactopt.contracts.links import (
     Codes,
@@ -32,6 +34,8 @@ from contactopt.errors import ContractError
 
 __all__ = ["Loaded", "load_tables"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -45,6 +49,8 @@ class Loaded:
     quarantined_customers: npt.NDArray[np.object_]
     quarantined_share: float
     dropped_columns: dict[str, list[str]]
+    #: of a part, by table: the hours in which the whole saw rows
+    seen: dict[str, npt.NDArray[np.int64]] | None = None
 
 
 def load_tables(
@@ -88,6 +94,7 @@ def load_tables(
     joined = _check_across(raw)
     if raw.log.structural:
         raise _refusal(raw, raw.log.summary(_ids(raw)))
+    _tell_dropped(raw)
     clean = quarantine(raw, joined) if raw.log.n_faulty_rows else _untouched(raw)
     faults = raw.log.summary(_ids(raw))
     share = _share(raw, clean)
@@ -112,6 +119,13 @@ def load_tables(
 
 def _ids(raw: RawTables) -> dict[str, pd.Series]:
     return {name: raw.typed[name][spec.key[0]] for name, spec in TABLES.items()}
+
+
+def _tell_dropped(raw: RawTables) -> None:
+    """Name columns that are not of the contract: nothing the user gave goes without a word."""
+    if raw.dropped_columns:
+        told = "; ".join(f"{t}: {dropped_text(t, c)}" for t, c in raw.dropped_columns.items())
+        _log.warning("columns that are not of the contract are left out: %s", told)
 
 
 def _quarantine_frame(raw: RawTables) -> pd.DataFrame:

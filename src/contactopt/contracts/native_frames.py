@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from contactopt.errors import ContractError
 
-__all__ = ["to_pandas"]
+__all__ = ["to_pandas", "to_pandas_by_name"]
 
 
 def to_pandas(frame: Any, what: str) -> pd.DataFrame:
@@ -46,3 +47,13 @@ def to_pandas(frame: Any, what: str) -> pd.DataFrame:
             # as objects, so that whole numbers inside stay whole
             out[field.name] = pd.Series(table.column(field.name).to_pylist(), dtype=object)
     return out
+
+
+def to_pandas_by_name(tables: Any) -> dict[str, pd.DataFrame]:
+    """Convert the tables of a portfolio, a mapping of frames by name; raises as `to_pandas`."""
+    if not isinstance(tables, Mapping):
+        raise ContractError(
+            f"the tables are given as {type(tables).__name__}",
+            hint="give a dict of frames by table name: {'customers': ..., 'debts': ...}",
+        )
+    return {str(name): to_pandas(frame, f"table {name}") for name, frame in tables.items()}

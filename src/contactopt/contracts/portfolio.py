@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -14,14 +15,14 @@ import pandas as pd
 
 from contactopt.contracts.arrow_tables import returning_memory
 from contactopt.contracts.capacity import read_capacity
-from contactopt.contracts.completeness import read_complete_to
+from contactopt.contracts.completeness import newest_seen, read_complete_to, seen_hours
 from contactopt.contracts.content_hash import content_hash
 from contactopt.contracts.faults import Fault
 from contactopt.contracts.folder import read_folder, write_folder
 from contactopt.contracts.known import known_at
 from contactopt.contracts.links import Codes
 from contactopt.contracts.load import Loaded, load_tables
-from contactopt.contracts.native_frames import to_pandas
+from contactopt.contracts.native_frames import to_pandas_by_name
 from contactopt.errors import ContractError, sample_ids
 
 if TYPE_CHECKING:
@@ -146,11 +147,11 @@ class Portfolio:
         Parameters
         ----------
         tables : mapping of str to frame
-            pandas, polars or pyarrow frames by contract name.
+            pandas, polars or pyarrow frames by contract name; `capacity` may be among them.
         complete_to : mapping of str to instant, optional
             Table name to the instant to which it is complete.
         capacity : frame or path, optional
-            Capacity table, see `read_capacity`.
+            Capacity table, see `read_capacity`; wins over one among the tables.
         max_quarantined_share : float
             Largest share, in [0, 1], of faulty rows and of customers in quarantine with which to
             go on; 0 refuses any fault.
@@ -170,8 +171,10 @@ class Portfolio:
         ConfigError
             If the capacity table is faulty.
         """
-        frames = {str(name): to_pandas(frame, f"table {name}") for name, frame in tables.items()}
-        return cls._make(frames, complete_to or {}, capacity, max_quarantined_share, extra_channels)
+        frames = to_pandas_by_name(tables)
+        own = frames.pop("capacity", None)
+        units = own if capacity is None else capacity
+        return cls._make(frames, complete_to or {}, units, max_quarantined_share, extra_channels)
 
     @classmethod
     def _make(
@@ -212,10 +215,7 @@ class Portfolio:
     # ---- cutting -------------------------------------------------------------------------
 
     def blocks(self, size: int = 50_000) -> Iterator[Portfolio]:
-        """Cut into portfolios of at most ``size`` customers, in the order of their ids.
-
-        An empty portfolio gives one empty block.
-        """
+        """Cut by ids into portfolios of at most ``size`` customers; an empty one gives itself."""
         if size < 1:
             raise ValueError("a block holds at least one customer")
         for start in range(0, max(self.n_customers, 1), size):
@@ -240,7 +240,7 @@ class Portfolio:
         return self._slice(position, position + 1)
 
     def subset(self, customer_ids: Iterable[object]) -> Portfolio:
-        """Return the portfolio of some customers.
+        """Return the portfolio of some customers, as old as the whole is.
 
         Raises
         ------
@@ -271,18 +271,18 @@ class Portfolio:
         tables: dict[str, pd.DataFrame],
         owner: dict[str, Codes],
     ) -> Portfolio:
-        whole = self._loaded
-        part = Loaded(
-            tables=tables,
-            owner=owner,
-            customer_ids=ids,
-            faults=whole.faults,
-            quarantine=whole.quarantine,
-            quarantined_customers=whole.quarantined_customers,
-            quarantined_share=whole.quarantined_share,
-            dropped_columns=whole.dropped_columns,
-        )
-        return Portfolio(part, complete_to=self.complete_to, capacity=self.capacity)
+        own = replace(self._loaded, tables=tables, owner=owner, customer_ids=ids, seen=self._seen)
+        return Portfolio(own, complete_to=self.complete_to, capacity=self.capacity)
+
+    @cached_property
+    def _seen(self) -> dict[str, npt.NDArray[np.int64]]:
+        seen = self._loaded.seen  # of the whole, if this is a part
+        return seen_hours(self.tables) if seen is None else seen
+
+    def newest_of_the_whole(self, table: str, when: pd.Timestamp) -> Any:
+        """Return the last hour by then in which what this is a part of saw rows, or NaT."""
+        seen = self._loaded.seen
+        return pd.NaT if seen is None else newest_seen(seen[table], when)
 
     # ---- telling -------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ counts against caps; else it takes its customer out. So does one that told of a 
 alone or of a dead contact point: masking its outcome would forget that. So do a promise, which
 silences, and a row that may name an heir or representative of the debtor. A loose link that leads
 nowhere is blanked. Any other faulty row goes, and its children with it. A hold or consent whose
-customer cannot be told fails the load.
+customer cannot be told fails the load. A phone or address that somebody in quarantine has too is of
+an unknown holder: what was done and said there is not known.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def quarantine(tables: RawTables, joined: Joined) -> Quarantined:
     work.first_pass()
     while work.cascade():
         pass
+    work.doubt_addresses()
     return work.result()
 
 
@@ -265,6 +267,21 @@ class _Quarantine:
         if spec.on_fault == "customer" and link.parent != "customers":
             self._take_out(self.owner[spec.name][lost])
         self.log.rows(spec.name, link.column, f"{link.parent} in quarantine", lost)
+
+    def doubt_addresses(self) -> None:
+        """Say of points whose address stands in a row that went that their holder is unknown."""
+        points, kept = self.typed["contact_points"], self.kept["contact_points"]
+        gone = points.loc[~kept & ~self._surplus_copies("contact_points"), "address_key"].dropna()
+        if gone.empty:
+            return
+        shared = kept & np.asarray(points["address_key"].isin(gone.unique()))
+        shared &= np.asarray(points["holder"] != "third_party")
+        if not shared.any():
+            return
+        points = points.copy()
+        points["holder"] = points["holder"].mask(shared, "unknown")
+        self.typed["contact_points"] = points
+        self.log.rows("contact_points", "address_key", "shared with a point in quarantine", shared)
 
     def _take_out(self, codes: Codes) -> None:
         self.out[codes[codes >= 0]] = True

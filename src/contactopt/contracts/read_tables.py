@@ -101,8 +101,7 @@ def read_one(
     if raw.columns.duplicated().any():
         log.table(spec.name, "column stands twice")
         raw = raw.loc[:, ~raw.columns.duplicated()]
-    if spec.on_fault == "customer":
-        _look_alikes(spec, raw, log)
+    _look_alikes(spec, raw, log)
     columns: dict[str, pd.Series] = {}
     #: columns that are not judged by value: absent, or at fault as a whole
     unread: set[str] = set(spec.columns) - set(raw.columns)
@@ -134,13 +133,25 @@ def read_one(
 def _look_alikes(spec: TableSpec, raw: pd.DataFrame, log: FaultLog) -> None:
     """Tell columns that are of the contract but for case, spaces or signs: they would be dropped.
 
-    Dropped, an end of validity or a third party's holdership would protect nobody.
+    Dropped, an end of validity, a third party's holdership or the closing of a debt would protect
+    nobody.
     """
-    absent = {_bare(c): c for c in spec.columns if c not in raw}
+    if raw.empty and spec.on_fault != "customer":
+        return
+    # of a table with rows, a column that must be there is told as missing
+    away = [c for c in spec.columns.values() if c.name not in raw]
+    absent = {_bare(c.name): c.name for c in away if raw.empty or not c.required}
     for name in raw.columns:
         meant = absent.get(_bare(name))
         if meant is not None and name not in spec.columns:
             log.table(spec.name, "misspelt column", f"did you mean `{meant}`?", str(name))
+
+
+def _meant(column: ColumnSpec, raw: pd.DataFrame) -> str:
+    """Name the column that may be the missing one under another spelling."""
+    others = {_bare(name): str(name) for name in raw.columns}
+    near = get_close_matches(_bare(column.name), list(others), n=1, cutoff=0.8)
+    return f"is it `{others[near[0]]}`?" if near else ""
 
 
 def _bare(name: object) -> str:
@@ -158,7 +169,7 @@ def _read_column(
     absent = column.name not in raw
     if absent or says_nothing(raw[column.name]):
         if absent and column.required and len(raw):
-            tables.log.table(spec.name, "missing column", column=column.name)
+            tables.log.table(spec.name, "missing column", _meant(column, raw), column.name)
         if column.kind in ("day", "due_day"):
             tables.plain_dates[spec.name, column.name] = np.zeros(len(raw), bool)
         return nulls(column.kind)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from contactopt.contracts.dropped import dropped_text
 from contactopt.contracts.report_text import age_text, headline, suggestion
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def _time(report: ValidationReport) -> str:
 
 
 def _rest(report: ValidationReport) -> str:
-    dropped = [(table, ", ".join(names)) for table, names in report.dropped_columns.items()]
+    dropped = [
+        (table, dropped_text(table, names)) for table, names in report.dropped_columns.items()
+    ]
     unread = [(name,) for name in report.not_used_yet]
     rows = [(table, n) for table, n in report.rows.items() if n]
     return (

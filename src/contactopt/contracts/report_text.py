@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from contactopt.contracts.dropped import dropped_text
+
 if TYPE_CHECKING:
     from contactopt.contracts.report import ValidationReport
 
@@ -47,7 +49,7 @@ def report_text(report: ValidationReport) -> str:
         if a.state in ("warning", "stale") or a.table in _ALWAYS_TOLD
     ]
     lines += [
-        ("  dropped columns", f"{table}: {', '.join(columns)}")
+        ("  dropped columns", f"{table}: {dropped_text(table, columns)}")
         for table, columns in report.dropped_columns.items()
     ]
     if report.not_used_yet:

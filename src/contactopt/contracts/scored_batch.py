@@ -187,10 +187,11 @@ class ScoredBatch:
             lists), cost, value. Optional, with what stands for them where missing or null:
             slot_local_hour, template_id, offer_id, contact_point_id, debt_id (none); spread,
             harm (0); p_reach, p_pay, p_pay_wait, amount (unknown, NaN); lift (value + cost +
-            harm); pool (the channel); usage (1 unit); time_zone ("UTC"); slot_start, start_before
-            (none). Also as_of and currency, if not given as arguments. Rows of `wait` are
-            accepted (value 0) and left out; a pair without a row is blocked, reason
-            `not_scored`. ``amount`` is kept per customer: the mean over its rows.
+            harm); pool (the channel); usage (1 unit); time_zone ("UTC"); slot_start (the
+            hour's next start where time_zone is given, else none); start_before (none). Also as_of
+            and currency, if not given as arguments. Rows of `wait` are accepted (value 0) and left
+            out; a pair without a row is blocked, reason `not_scored`. ``amount`` is kept per
+            customer: the mean over its rows.
         as_of : instant, optional
             Instant of the decision, with time zone.
         currency : str, optional

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from contactopt.contracts.action_space import ActionSpace
+from contactopt.contracts.instants import written_instant
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.errors import ContractError
 
@@ -61,10 +62,11 @@ def to_us(instant: Any) -> int:
     """
     if isinstance(instant, int | np.integer):
         return int(instant)
-    stamp = pd.Timestamp(instant)
-    if stamp is pd.NaT or stamp.tzinfo is None:
+    stamp = written_instant(instant)
+    if stamp is None or stamp.tzinfo is None:
         raise ContractError(
-            "an instant has no time zone", hint="write it as 2026-06-02T12:00:00Z or +02:00"
+            "an instant has no time zone, or is none",
+            hint="write it as 2026-06-02T12:00:00Z or +02:00",
         )
     return int(stamp.tz_convert("UTC").as_unit("us").asm8.astype(np.int64))
 

@@ -110,6 +110,12 @@ def rank(
     """
     policy = policy if policy is not None else ContactPolicy()
     policy.check()
+    if not isinstance(batch, ScoredBatch):
+        raise ContractError(
+            f"the scores are given as {type(batch).__name__}",
+            hint="make them a batch: contactopt.ScoredBatch.from_frame(scores, as_of=..., "
+            "currency=...)",
+        )
     pools = pools or {}
     _check_ids(batch)
     # a channel of the contract that this batch does not use is no fault of the table

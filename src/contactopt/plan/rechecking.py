@@ -109,9 +109,13 @@ def recheck(
         )
     rules = RuleBook.load(config.rules, now) if rules is None else rules
     mine = Ids(rows["decision_id"])
-    started = _started(rows, mine, portfolio, now)
+    tried = _tried(rows, mine, portfolio, now)
+    late = _deadline(rows, decided) <= now
+    # further attempts of a contact that has begun can still be stopped
+    goes_on = (tried > 0) & (tried < _attempts(rows)) & ~late
+    started = (tried > 0) & ~goes_on
     reasons = np.full(len(rows), "", dtype=object)
-    _add(reasons, _deadline(rows, decided) <= now, "plan.too_late")
+    _add(reasons, late, "plan.too_late")
     links = _Links(rows, portfolio, config)
     for name, hit in links.missing.items():
         _add(reasons, hit, name)
@@ -119,12 +123,13 @@ def recheck(
     if len(live):
         dispatch = _Dispatch(rows, links, mine, now, config, rules)
         dispatch.judge(live, portfolio, block_customers, workers or _workers(), reasons)
+        _forgive_own_attempts(reasons, np.flatnonzero(goes_on), rules)
     out = np.flatnonzero(~started & (reasons != ""))
     found = rows.iloc[out].reindex(columns=list(_TOLD)).reset_index(drop=True)
     found["reasons"] = pd.Series(reasons[out], dtype="str")
     found.attrs = {
         "rows": len(rows),
-        "started": int(started.sum()),
+        "started": int((tried > 0).sum()),
         "withdrawn": len(out),
         "rules_version": rules.version,
     }
@@ -166,17 +171,30 @@ def _deadline(rows: pd.DataFrame, decided: Ints) -> Ints:
     return np.where(before == NO_INSTANT, other, before)
 
 
-def _started(rows: pd.DataFrame, mine: Ids, portfolio: Portfolio, now: int) -> Bools:
-    """Whether a touch that began by now bears the decision's id."""
+def _tried(rows: pd.DataFrame, mine: Ids, portfolio: Portfolio, now: int) -> Ints:
+    """How many touches that began by now, and are on record by now, bear the decision's id."""
     touches = portfolio.tables["touches"]
     bears = touches["decision_id"].notna().to_numpy(dtype=bool)
     if not bears.any():
-        return np.zeros(len(rows), dtype=bool)
+        return np.zeros(len(rows), dtype=np.int64)
     own = mine.codes(touches["decision_id"][bears])
-    begun = np.zeros(len(mine) + 1, dtype=bool)
-    begun[own[(own >= 0) & (_us(touches["started_at"][bears]) <= now)]] = True
-    begun[-1] = False
-    return begun[mine.codes(rows["decision_id"])]
+    known = _us(touches["started_at"][bears]) <= now
+    known &= _us(touches["recorded_at"][bears]) <= now  # never recorded: NO_INSTANT
+    tried = np.bincount(own[(own >= 0) & known], minlength=len(mine) + 1)
+    return tried[mine.codes(rows["decision_id"])].astype(np.int64)
+
+
+def _attempts(rows: pd.DataFrame) -> Ints:
+    if "max_attempts" not in rows:
+        return np.ones(len(rows), dtype=np.int64)
+    return rows["max_attempts"].astype("Float64").fillna(1).to_numpy(dtype=np.int64)
+
+
+def _forgive_own_attempts(reasons: npt.NDArray[np.object_], rows: Ints, rules: RuleBook) -> None:
+    """Drop the caps from the reasons of contacts that have begun: the plan counted all attempts."""
+    caps = {r.id for r in rules.rules if r.kind == "frequency_cap"} | {"house.daily_attempt"}
+    for i in rows.tolist():
+        reasons[i] = "|".join(w for w in reasons[i].split("|") if w not in caps)
 
 
 def _add(reasons: npt.NDArray[np.object_], hit: Bools, name: str) -> None:

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from contactopt.bundle import content_hash, load_bundle, save_bundle
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
-from contactopt.contracts.checks import as_instant
+from contactopt.contracts.checks import as_instant, check_as_of
 from contactopt.strategy.after_the_plan import AfterThePlan
+from contactopt.strategy.given import check_given
 from contactopt.strategy.safety import LeavesSafety
 from contactopt.strategy.telling import TellsOfCustomers
 from contactopt.strategy.updating import LearnsFromPlans
@@ -230,7 +231,14 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         Returns
         -------
         ContactPlan
+
+        Raises
+        ------
+        ContractError, StalenessError, ConfigError
+            As in `fit`; and if all rows lie after ``as_of``.
         """
+        check_given(portfolio, self.config)
+        check_as_of(portfolio, as_of)  # a wrong year would be a plan that knows of nobody
         batch = self.score(portfolio, as_of=as_of, random_state=random_state, progress=progress)
         units = portfolio.capacity if capacity is None else capacity
         return self._ranked(batch, units, self._seed(random_state), batch_id, warm_start=warm_start)
@@ -360,6 +368,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
             )
 
     def _check(self, portfolio: Portfolio, instant: pd.Timestamp) -> None:
+        check_given(portfolio, self.config)
         check_config(portfolio, self.config)
         check_staleness(portfolio, self.config, instant)
 

@@ -95,5 +95,7 @@ def _on_record(portfolio: Portfolio, now: pd.Timestamp) -> tuple[pd.DataFrame, s
             told = pd.to_datetime(table[name], utc=True)
             known &= (told.isna() | (told <= now)).to_numpy(dtype=bool)
     touches = portfolio.tables["touches"]
-    begun = (pd.to_datetime(touches["started_at"], utc=True) <= now).to_numpy(dtype=bool)
+    told = pd.to_datetime(touches["recorded_at"], utc=True)
+    began = pd.to_datetime(touches["started_at"], utc=True) <= now
+    begun = (began & (told.isna() | (told <= now))).to_numpy(dtype=bool)
     return table[known], set(touches["decision_id"][begun].dropna().astype(str))

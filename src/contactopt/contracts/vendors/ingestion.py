@@ -79,13 +79,13 @@ def ingest(
     """
     place = Path(folder)
     channels = tuple(extra_channels)
-    portfolio = Portfolio.from_folder(
-        place, max_quarantined_share=max_quarantined_share, extra_channels=channels
-    )
     if isinstance(mapping, str | Path):
         mapping = VendorMapping.from_yaml(mapping, extra_channels=channels)
     elif not isinstance(mapping, VendorMapping):
         mapping = VendorMapping.from_mapping(mapping, extra_channels=channels)
+    portfolio = Portfolio.from_folder(
+        place, max_quarantined_share=max_quarantined_share, extra_channels=channels
+    )
     file = read_vendor_file(source, mapping, portfolio=portfolio, received_at=received_at)
     if quarantine is not None and len(file.report.quarantine):
         write_quarantine(file, quarantine)

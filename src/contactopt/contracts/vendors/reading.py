@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from contactopt.contracts.cast import empty_column
+from contactopt.contracts.instants import written_instant
 from contactopt.contracts.vendors.files import read_rows
 from contactopt.contracts.vendors.folding import fold_rows
 from contactopt.contracts.vendors.mapping import VendorMapping
@@ -98,12 +99,9 @@ def _mapping(given: VendorMapping | Mapping[str, Any] | str | Path) -> VendorMap
 def _instant(given: str | pd.Timestamp | None) -> pd.Timestamp | None:
     if given is None:
         return None
-    try:
-        when = pd.Timestamp(given)
-    except (ValueError, TypeError):
-        when = pd.NaT
+    when = written_instant(given)
     if (
-        not isinstance(when, pd.Timestamp)
+        when is None
         or when.tzinfo is None
         or (not isinstance(given, str | pd.Timestamp) and not hasattr(given, "tzinfo"))
     ):

@@ -125,6 +125,8 @@ class VendorReport:
                     f"{self.source}: {n} of {self.rows_read} row(s) cannot be used as they stand",
                     *lines,
                     *(f"  {text}" for text in self._alarms()),
+                    # else the codes without a meaning come to light one refusal later
+                    *(f"{h}: {t}" for h, t in self._code_lines() if "UNMAPPED" in h),
                 ]
             ),
             faults=tuple(self.faults.itertuples(index=False)),

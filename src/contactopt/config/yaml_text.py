@@ -1,0 +1,41 @@
+"""YAML in which no key stands twice: the reader of PyYAML keeps the last one and says nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+__all__ = ["yaml_value"]
+
+
+class _OnceEach(yaml.SafeLoader):
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise yaml.YAMLError(
+                    f"key {key.value!r} stands twice, in lines {seen[key.value]} and {line}"
+                )
+            seen[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+def yaml_value(text: str) -> Any:
+    """Read YAML text as plain values.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it is no YAML, or a section has a key twice: of two caps or shares only one can be meant.
+
+    Examples
+    --------
+    >>> yaml_value("slots: [9, 10]")
+    {'slots': [9, 10]}
+    """
+    # our own loader is a safe one
+    return yaml.load(text, Loader=_OnceEach)
