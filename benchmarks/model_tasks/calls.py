@@ -244,7 +244,7 @@ def _rows(
 
     rows = []
     for name in scores:
-        note = "persons resampled; past-only features"
+        note = f"persons resampled; past-only features; {int((y == 0).sum())} not answered"
         rows.append(_row(name, "log-loss", loss[name].mean(), boot(loss[name]), len(y), note))
         few = [auc(y, scores[name], w[code].astype(float)) for w in drawn[:200]]
         whole = auc(y, scores[name], np.ones(len(y)))

@@ -13,7 +13,7 @@ from contactopt.models.amount.gamma_line import GammaLine
 from contactopt.models.learners.boosted import BoostingPlan, Trees, cross_fit_trees, train_trees
 from contactopt.models.learners.splits import Fold
 
-__all__ = ["LogMixture", "fit_mixture", "gamma_deviance", "level_factor"]
+__all__ = ["LogMixture", "credible_factor", "fit_mixture", "gamma_deviance", "level_factor"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,6 +23,9 @@ _STRENGTHS = (300.0, 100.0, 30.0, 10.0)
 _STEPS = 5
 #: standard errors by which the mixture must beat the means on held-out rows
 _MUST_BEAT = 1.0
+#: sd assumed of the true log ratio between the factors that match money and shares: the means know
+#: the exposure, so that little is left to say of large ones
+_MONEY_BEYOND_SHARES = 0.05
 
 
 def gamma_deviance(y: Floats, log_mean: Floats) -> Floats:
@@ -54,6 +57,52 @@ def level_factor(predicted: Floats, money: Floats, weight: Floats, cap: Floats) 
             break
         factor = float(np.clip(factor * total / now, 0.1, 10.0))
     return factor
+
+
+def credible_factor(
+    share: Floats,
+    exposure: Floats,
+    money: Floats,
+    weight: Floats,
+    cap: Floats,
+    groups: npt.NDArray[Any],
+) -> tuple[float, dict[str, float]]:
+    """Return the factor that matches shares, moved towards the one that matches money.
+
+    A few settlements of large debts decide the money: the factor that matches it is unbiased, and
+    unsure. That of the shares, where each payer counts once, is surer, and wrong by what large
+    debts differ from small ones. Credibility (Buhlmann 1967) weighs the gap between the two by its
+    standard error. Both see shares as they are, not winsorised.
+
+    Parameters
+    ----------
+    share, exposure, money, weight, cap : float arrays, shape (n,)
+        Held-out rows: predicted share, what it is a share of, actual money, and as in
+        `level_factor`.
+    groups : array, shape (n,)
+        Customer of each row: the error is clustered by it.
+
+    Returns
+    -------
+    factor, record (``factor_of_shares``, ``factor_of_money``, ``money_credibility``)
+    """
+    predicted, each = share * exposure, weight / exposure
+    of_money = level_factor(predicted, money, weight, cap)
+    of_shares = level_factor(predicted, money, each, cap)
+    gap = np.zeros(len(money))
+    for factor, w, sign in ((of_money, weight, 1.0), (of_shares, each, -1.0)):
+        told = np.clip(predicted * factor, 0.0, cap)
+        gap += sign * w * (money - told) / max(float(w @ told), 1e-300)
+    clustered = np.bincount(np.unique(groups, return_inverse=True)[1].ravel(), weights=gap)
+    error = float(clustered @ clustered)
+    credibility = _MONEY_BEYOND_SHARES**2 / (_MONEY_BEYOND_SHARES**2 + error)
+    factor = of_shares * (of_money / of_shares) ** credibility
+    record = {
+        "factor_of_shares": of_shares,
+        "factor_of_money": of_money,
+        "money_credibility": credibility,
+    }
+    return factor, record
 
 
 @dataclass

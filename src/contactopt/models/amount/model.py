@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from contactopt.errors import ConfigError, ContactoptError
 from contactopt.models.amount.expectation import RecoversMoney
-from contactopt.models.amount.mean_learner import LogMixture, fit_mixture, level_factor
+from contactopt.models.amount.mean_learner import LogMixture, credible_factor, fit_mixture
 from contactopt.models.amount.money_level import MoneyLevel
 from contactopt.models.amount.spread import AmountInterval, MoneySpread, weighted_quantile
 from contactopt.models.amount.state import restored, state_of
@@ -47,8 +47,9 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
     of the amount past due that a payer pays is predicted by means per days past due, shrunken to a
     prior, and where held-out rows show that it helps by a log-linear Gamma regression (from 100
     payers) and LightGBM with the Gamma loss (from 500), mixed on the log scale: both give the mean
-    itself, no smearing. Shares are winsorised while learning, then one factor matches predicted to
-    actual money out of fold; predictions stay between 0 and the balance. Intervals come from the
+    itself, no smearing. Shares are winsorised while learning, then one factor matches predictions
+    out of fold: shares first, and money as far as its heavy tail lets it be believed
+    (`credible_factor`); predictions stay between 0 and the balance. Intervals come from the
     held-out ratios of money to prediction, which keep the spike of full payments and the tail.
 
     Parameters
@@ -73,8 +74,8 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
     factor_ : float
         What predictions are multiplied with so that totals match.
     fit_record_ : dict
-        Payers, learner, its shares, ``gain_over_means`` (held-out Gamma deviance), ``factor``,
-        ``level_sd`` (relative standard error of a predicted total).
+        Payers, learner, its shares, ``gain_over_means`` (held-out Gamma deviance), ``factor`` and
+        what it was made of, ``level_sd`` (relative standard error of a predicted total).
 
     Examples
     --------
@@ -213,7 +214,10 @@ class AmountModel(RecoversMoney, RegressorMixin, BaseEstimator):
         predicted = share * exposure[rows]
         if len(money) >= _MIN_FOR_TOTALS:
             cap = self._cap_of(X)
-            self.factor_ = level_factor(predicted, money, weight[rows], cap)
+            self.factor_, told = credible_factor(
+                share, exposure[rows], money, weight[rows], cap, hashes[rows]
+            )
+            record |= told
         bounded = np.maximum(self._bounded(X, predicted * self.factor_), 1e-9 * money)
         spread = MoneySpread.learn(share, bounded, money, hashes[rows])
         self.spread_: MoneySpread | None = spread

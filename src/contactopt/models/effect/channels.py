@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.errors import ConfigError, ContractError
 from contactopt.models.effect.contrast import Contrast, drawn_contrast
+from contactopt.models.effect.g_estimation import SEQUENCE_COLUMNS, lone_contacts
 from contactopt.models.effect.priors import EFFECT_PRIOR, POOLED_SD
 from contactopt.models.reach.attempts import need
 
@@ -20,6 +21,7 @@ __all__ = [
     "ChannelEffects",
     "channel_effects",
     "channel_positions",
+    "decision_sequence",
     "stable_propensity",
     "usable_decisions",
 ]
@@ -73,6 +75,30 @@ def usable_decisions(decisions: pd.DataFrame | None, channels: dict[str, str]) -
     return rows
 
 
+def decision_sequence(decisions: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return all decisions sorted by customer and time; None where they do not tell when.
+
+    Rows without a propensity or a closed window stay: others are followed by their contacts.
+    """
+    if decisions is None or not set(SEQUENCE_COLUMNS) <= set(decisions.columns):
+        return None
+    rows = decisions.reset_index(drop=True)
+    if "holdout" in rows:
+        rows = rows[~rows["holdout"].fillna(False).astype(bool)]
+    known = [c for c in (*_COLUMNS, "hour", *SEQUENCE_COLUMNS) if c in rows]
+    first = ["customer", "decided_day"]
+    return rows[known].sort_values([*first, *(c for c in known if c not in first)], kind="stable")
+
+
+def _inverse_propensity(rows: pd.DataFrame) -> Floats:
+    """Return stabilised weights, shape (n,): 0 where nothing else could have been drawn."""
+    weight = np.zeros(len(rows))
+    propensity = rows["propensity"].to_numpy(dtype=np.float64)
+    drawn = np.flatnonzero((propensity > 0) & (propensity < 1))
+    weight[drawn] = 1.0 / stable_propensity(rows.iloc[drawn])
+    return weight
+
+
 def stable_propensity(rows: pd.DataFrame) -> Floats:
     """Return the propensity over the hour's share of its channel, shape (n,).
 
@@ -94,10 +120,22 @@ def channel_effects(
     rows: pd.DataFrame,
     channels: dict[str, str],
     *,
+    sequence: pd.DataFrame | None = None,
     largest_weight: float,
     shift_sd: float,
 ) -> ChannelEffects:
-    """Combine the contrast of drawn actions with the prior per channel and a shared factor."""
+    """Combine the contrast of drawn actions with the prior per channel and a shared factor.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `usable_decisions`.
+    channels : dict of str to str
+    sequence : DataFrame, optional
+        From `decision_sequence`: effects are then those of a contact that no other follows.
+        Without it they are those of one step: this contact, and whatever came after.
+    largest_weight, shift_sd : float
+    """
     prior = np.array([EFFECT_PRIOR[r] for r in channels.values()])
     mean = prior[:, 0]
     shared = POOLED_SD * mean
@@ -113,6 +151,15 @@ def channel_effects(
         largest_weight=largest_weight,
         shift_sd=shift_sd,
     )
+    if sequence is not None:
+        lone = lone_contacts(
+            sequence,
+            channels,
+            weight=_inverse_propensity(sequence),
+            start=mean,
+            largest_weight=largest_weight,
+        )
+        found = replace(found, effect=lone.effect, covariance=lone.covariance)
     known = ~np.isnan(found.effect)
     if not known.any():
         _log.warning("no usable decisions with propensities: effects are priors")

@@ -23,6 +23,7 @@ from contactopt.models.effect.by_customer import CustomerEffects, gain_given_rea
 from contactopt.models.effect.channels import (
     channel_effects,
     channel_positions,
+    decision_sequence,
     usable_decisions,
 )
 from contactopt.models.effect.choice import EffectChoice
@@ -173,6 +174,13 @@ class EffectModel(BaseEstimator):
         (of the drawn action), ``paid`` (0/1), ``p_wait`` (P(pays), out of fold), ``reach``
         (probability that the drawn action reaches; ignored for wait), ``customer``, and if known
         ``hour`` (of the drawn action) and ``holdout``. Control customers are left out.
+
+        With ``decided_day`` (days from any origin), ``watched_days`` (for how long payments after
+        the decision are known, at most ten days) and ``paid_after_days`` (first of them; missing:
+        none) the effect is that of a contact that no other follows, by g-estimation; give all
+        decisions then, those whose window has not closed with ``paid`` missing. Without them it is
+        the effect of one step, this contact and whatever came after, which in a log where whoever
+        waits is contacted soon is close to nothing.
         """
         self.channels_ = known_channels(self.like)
         for name in ("arms_", "uplift_", "wait_", "by_customer_", "wait_shift_"):
@@ -290,8 +298,13 @@ class EffectModel(BaseEstimator):
         self, decisions: pd.DataFrame | None, features: pd.DataFrame | None
     ) -> EffectModel:
         rows = usable_decisions(decisions, self.channels_)
+        sequence = decision_sequence(decisions)
         posterior = channel_effects(
-            rows, self.channels_, largest_weight=self.largest_weight, shift_sd=self.shift_sd
+            rows,
+            self.channels_,
+            sequence=sequence,
+            largest_weight=self.largest_weight,
+            shift_sd=self.shift_sd,
         )
         found = posterior.found
         known = ~np.isnan(found.effect)
@@ -319,6 +332,7 @@ class EffectModel(BaseEstimator):
             "used": len(rows),
             "waited": int((rows["channel"] == WAIT).sum()),
             "clipped_share": found.clipped_share,
+            "estimand": "one step" if sequence is None else "lone contact",
             "channels_with_evidence": int(known.sum()),
             "choice": self.choice_.name,
         }

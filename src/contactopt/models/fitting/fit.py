@@ -18,6 +18,7 @@ from contactopt.features import FeaturePipeline, training_pairs
 from contactopt.journal import Journal, payment_labels, roll_labels
 from contactopt.journal.local_time import DAY_US
 from contactopt.models.amount import AmountModel
+from contactopt.models.effect.g_estimation import FOLLOWED_DAYS
 from contactopt.models.effect.model import EffectModel
 from contactopt.models.effect.support import support_report
 from contactopt.models.fitting.parts import (
@@ -198,17 +199,21 @@ class _Fit:
         instants: Ints,
         payment: PaymentModel,
     ) -> AmountModel:
-        """Learn what payers pay, then match chance times amount to the newest windows' money."""
+        """Learn what payers pay, then match chance times amount to the money of all windows."""
         paid = labels["paid"].to_numpy(dtype=bool)
         money = labels["amount"].to_numpy(dtype=np.float64)
         model = amount_model(self.config)
         model.fit(X[paid], money[paid], groups=customers[paid])
         if len(instants) == 0:
             return model
-        horizon_us = self.config.objective.horizon_days * DAY_US
-        newest = instants > instants.max() - horizon_us
-        chance = payment.predict_proba(X[newest])[:, 1]
-        return model.match_recovery(chance, X[newest], money[newest], groups=customers[newest])
+        return model.match_recovery(
+            payment.predict_proba(X)[:, 1],
+            X,
+            money,
+            groups=customers,
+            times=instants,
+            horizon_days=self.config.objective.horizon_days,
+        )
 
     def _effect(
         self,
@@ -218,37 +223,45 @@ class _Fit:
         customers: Ints,
         reach: ReachModel,
     ) -> EffectModel:
-        """Learn from decisions with propensities whose window has closed."""
-        decisions = self._closed_decisions()
+        """Learn from decisions with propensities, and from what followed them."""
+        decisions = self._known_decisions()
         model = EffectModel(like=followed_words(self.config), **self.common)
         if decisions.empty or len(X) == 0:
             return model.fit(None)
         who = decisions["customer"].to_numpy(dtype=np.int64)
         when = decisions["decided_us"].to_numpy(dtype=np.int64)
         told = self._labels(who, when)
+        mature = told["mature"].to_numpy(dtype=bool)
         at = features.transform(self.journal, customers=who, as_of=when)
         rows = pd.DataFrame(
             {
                 "channel": decisions["channel"].astype(object),
                 "propensity": decisions["propensity"],
-                "paid": told["paid"].astype(float),
+                "paid": np.where(mature, told["paid"].astype(float), np.nan),
                 "p_wait": self._out_of_fold(X, labels, customers, at, who),
                 "reach": _population_reach(reach, decisions),
                 "customer": who,
                 "holdout": decisions["holdout"],
                 "hour": decisions["slot_local_hour"],
+                **self._followed(who, when),
             }
         )
-        mature = told["mature"].to_numpy(dtype=bool)
-        return model.fit(rows[mature], features=at[mature])
+        return model.fit(rows, features=at)
 
-    def _closed_decisions(self) -> pd.DataFrame:
-        """Decisions old enough for their whole window, at most ``max_training_rows`` of them."""
+    def _followed(self, who: Ints, when: Ints) -> dict[str, npt.NDArray[np.float64]]:
+        """Return how long each decision was watched and when the customer paid meanwhile."""
+        delay_us = round(self.journal.delay_hours("payments") * 3.6e9)
+        age = (self.view.as_of_us - delay_us - when) / DAY_US
+        watched = np.clip(age, 0.0, min(FOLLOWED_DAYS, self.config.objective.horizon_days))
+        paid = payment_labels(self.journal, who, when, horizon_days=watched, as_of=self.as_of)[
+            "first_delay_days"
+        ].to_numpy(dtype=np.float64)
+        return {"decided_day": when / DAY_US, "watched_days": watched, "paid_after_days": paid}
+
+    def _known_decisions(self) -> pd.DataFrame:
+        """Decisions with a propensity, at most ``max_training_rows`` of them."""
         decisions = self.view.decisions
-        horizon_us = self.config.objective.horizon_days * DAY_US
-        closed = decisions["decided_us"].to_numpy(dtype=np.int64) + horizon_us
-        keep = (closed <= self.view.as_of_us) & decisions["propensity"].notna().to_numpy()
-        decisions = decisions[keep]
+        decisions = decisions[decisions["propensity"].notna().to_numpy()]
         limit = self.config.models.max_training_rows
         if len(decisions) > limit:
             # whole customers by a hash of their id, so that the sample is the same in any order

@@ -22,8 +22,9 @@ class PaymentModel(OutcomeModel):
     rarer class, trees alone above 50,000 rows. Held-out rows are random folds of whole customers;
     with ``times`` also later rows of other customers (`temporal_split`), judged after their level
     was set right, and the level of the newest rows is tracked where the past shows that it moves
-    (`current_shift`). With fewer than 50 rows or 10 of a class the answer is a prior by days past
-    due, updated by the rows there are (``cold_start_`` is True).
+    (`current_shift`). Above four million cells the choice rests on a sample of customers, the level
+    on all rows (`level_over_all_rows`). With fewer than 50 rows or 10 of a class the answer is a
+    prior by days past due, updated by the rows there are (``cold_start_`` is True).
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class PaymentModel(OutcomeModel):
     fit_record_ : dict
         Rows, learner chosen, rounds, penalty, calibration, ``monotone``; held-out log-loss, AUC and
         calibration error beside that of a perfect model; with ``times`` the loss on later rows
-        and ``drift`` (`drift_record`).
+        and ``drift`` (`drift_record`); ``sample_shift`` where the choice rested on a sample.
 
     Examples
     --------

@@ -22,7 +22,12 @@ from contactopt.models.learners.splits import check_per_row, content_order
 from contactopt.models.payment.drift import drift_record, drift_told
 from contactopt.models.payment.evidence import held_out
 from contactopt.models.payment.labels import two_classes
-from contactopt.models.payment.quality import few_rows_told, held_out_record, useless_columns
+from contactopt.models.payment.quality import (
+    few_rows_told,
+    held_out_record,
+    level_over_all_rows,
+    useless_columns,
+)
 from contactopt.models.payment.reasons import tidy_reasons
 from contactopt.models.payment.signs import signs_of
 
@@ -203,6 +208,8 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):
             signs=signs,
         )
         rows, names = held.rows, self._names()
+        if len(rows) < len(y):
+            record["sample_shift"] = level_over_all_rows(self.blend_, X, y, weight)
         record |= {"validation": how, "monotone": {names[k]: s for k, s in signs.items()}}
         record |= held_out_record(logits, y[rows], weight[rows], held.groups)
         self.verdict_ += useless_columns(X, names) + record.pop("told")

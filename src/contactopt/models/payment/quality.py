@@ -15,12 +15,16 @@ from contactopt.metrics import (
     expected_calibration_error,
     log_loss,
 )
+from contactopt.models.learners.blend import Blend
+from contactopt.models.learners.calibrator import level_shift
 
-__all__ = ["few_rows_told", "held_out_record", "useless_columns"]
+__all__ = ["few_rows_told", "held_out_record", "level_over_all_rows", "useless_columns"]
 
 Floats = npt.NDArray[np.float64]
 #: of the rarer class, below which a verdict warns
 _FEW = 50
+#: rows that tell a level well enough; they come in an order that says nothing
+_MAX_ROWS_FOR_LEVEL = 200_000
 
 
 def few_rows_told(n: int, rare: int, cold_start: bool) -> list[str]:
@@ -81,6 +85,32 @@ def held_out_record(
         **_ends("held_out_calibration_error", gap),
         "told": told,
     }
+
+
+def level_over_all_rows(blend: Blend, X: Floats, y: Floats, weight: Floats) -> float:
+    """Bring a calibration that a sample of the rows gave to the rate of all of them.
+
+    Where the outcome is rare, a sample has few of it, and its learners were weaker than the one
+    fitted on all rows: both leave the curve's shape nearly as it is and move its level.
+
+    Parameters
+    ----------
+    blend : Blend
+        Changed: its calibration is shifted, and keeps the shift to the newest level that it had.
+    X, y, weight : float arrays, shape (n, k), (n,), (n,)
+        The rows of the fit.
+
+    Returns
+    -------
+    float
+        Shift of the logit.
+    """
+    some = slice(0, _MAX_ROWS_FOR_LEVEL)
+    newest = blend.calibrator.shift_
+    z = blend.calibrator.shifted(0.0).logit(blend.raw(X[some]))
+    shift = level_shift(z, y[some], weight[some])
+    blend.calibrator.shifted(newest + shift)
+    return shift
 
 
 def _ends(name: str, found: Estimate) -> dict[str, float]:
