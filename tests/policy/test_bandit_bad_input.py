@@ -90,12 +90,14 @@ def test_bad_settings(setting):
 
 def test_proposals_refuse_what_they_cannot_read():
     policy = learned()
+    stream = policy.to_state()["stream"]
     with pytest.raises(ContractError, match="NaN or infinity in 1 rows"):
         policy.action_probabilities(np.array([[np.nan, 0, 0, 0], [1, 1, 1, 1]]))
     with pytest.raises(ContractError, match="mask has shape"):
         policy.action_probabilities(np.ones((2, 4)), np.ones((2, 2), dtype=bool))
     with pytest.raises(ContractError, match="not those"):
         policy.draw(np.ones((1, 4)), probabilities=np.array([[0.5, 0.4, 0.05]]))
+    assert policy.to_state()["stream"] == stream  # a refused draw uses up no luck
     with pytest.raises(ValueError, match="features"):
         policy.action_probabilities(np.ones((2, 5)))
 

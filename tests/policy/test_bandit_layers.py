@@ -12,6 +12,7 @@ from contactopt.errors import ConfigError, ContractError
 from contactopt.policy import BayesianLinear, LinearStatistics
 from contactopt.policy.bandit import Strengths, statistics
 from contactopt.policy.bandit.bayesian_linear import checked_features
+from contactopt.policy.bandit.posterior_kernels import solve_layers
 
 
 def table(seed: int = 0, n: int = 400, d: int = 3, m: int = 4):
@@ -239,3 +240,33 @@ def test_bad_settings():
         LinearStatistics(2, 1).merge(LinearStatistics(2, 2))
     with pytest.raises(ConfigError, match="one row for each of 2"):
         BayesianLinear(action_features=np.ones((3, 1))).fit(LinearStatistics(2, 1))
+
+
+@pytest.mark.parametrize(("m", "D"), [(1, 1), (3, 2), (4, 5), (5, 4), (9, 33)])
+def test_arms_side_by_side_are_solved_as_each_alone(m, D):
+    rng = np.random.default_rng(m)
+    rows = rng.normal(size=(m, 3 * D, D + 1))
+    moments = np.einsum("ani,anj->aij", rows, rows)
+    noise, prior = rng.uniform(0.5, 2.0, m), rng.uniform(0.1, 3.0, D)
+    root, pulled, covered = np.empty((m, D, D)), np.empty((m, D)), np.empty((D, D))
+    solve_layers(np.tril(moments), noise, prior, root, pulled, covered)
+    precision = moments[:, :D, :D] / noise[:, None, None] + np.diag(1.0 / prior)
+    covariance = np.linalg.inv(precision)
+    cross = moments[:, D, :D] / noise[:, None]
+    np.testing.assert_allclose(root.transpose(0, 2, 1) @ root, covariance, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(pulled, np.einsum("aij,aj->ai", covariance, cross), rtol=1e-9)
+    np.testing.assert_allclose(covered, covariance.sum(axis=0), rtol=1e-9, atol=1e-12)
+    assert (np.triu(root, 1) == 0).all()
+    for a in range(m):  # neighbours change no bit
+        one, mean = np.empty((1, D, D)), np.empty((1, D))
+        part = slice(a, a + 1)
+        solve_layers(moments[part], noise[part], prior, one, mean, covered)
+        assert np.array_equal(one[0], root[a]) and np.array_equal(mean[0], pulled[a])
+
+
+def test_many_equal_rows_in_any_order_give_the_same_bits():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (5000, 2)) * [0.1, 1e9]
+    arm, y = rng.integers(0, 4, 5000), rng.integers(0, 3, 5000) / 3.0
+    order = rng.permutation(5000)
+    assert same(filled(X, arm, y), filled(X[order], arm[order], y[order]))

@@ -136,7 +136,12 @@ def test_folder_replay_and_once_more(scene, tmp_path):
     assert log.replay().ok and log.facts(plan.batch_id).replans == scene.morning.batch_id
     with pytest.raises(ConfigError, match="is a re-plan"):
         scene.strategy.replay(tmp_path, plan.batch_id, after)
-    assert scene.strategy.recheck(tmp_path, after, as_of=scene.now).empty
+    # what was not made by its deadline is named, and nothing that can still be made
+    named = scene.strategy.recheck(tmp_path, after, as_of=scene.now)
+    morning = scene.morning.to_frame()
+    past = set(morning["decision_id"][(morning["start_before"] <= scene.now).to_numpy()])
+    assert set(named["decision_id"]) == past
+    assert set(named["reasons"]) <= {"plan.too_late"}
     last = scene.replan(after, earlier=tmp_path, as_of=scene.now + pd.Timedelta(hours=1))
     assert last.replanned.earlier.as_of == scene.at
     assert not set(last.decisions()["customer_id"]) & set(scene.portfolio.customer_ids[120:])

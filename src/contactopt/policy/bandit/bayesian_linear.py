@@ -76,10 +76,9 @@ class BayesianLinear:
         ConfigError
             If action features are not one finite row per arm.
         """
-        moments, rows = statistics.total()
+        older, today, rows = statistics.parts()
         features = checked_features(self.action_features, statistics.n_arms)
-        self.scaling_ = Scaling.of_moments(moments)
-        scaled = self.scaling_.moments(moments)
+        self.scaling_, scaled = Scaling.learned(older, today)
         n_slopes = self.scaling_.n_slopes
         now = strengths or Strengths.start(statistics.n_arms, n_slopes)
         layers = solve(scaled, now, features)

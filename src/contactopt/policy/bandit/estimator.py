@@ -14,6 +14,7 @@ from contactopt.policy.bandit.bayesian_linear import BayesianLinear, checked_fea
 from contactopt.policy.bandit.decisions import LearnedDecisions
 from contactopt.policy.bandit.design import BanditDesign
 from contactopt.policy.bandit.proposal import Proposal
+from contactopt.policy.bandit.proposal_kernels import draw_rows
 from contactopt.policy.bandit.rounds import (
     Rounds,
     actions_seen,
@@ -22,6 +23,7 @@ from contactopt.policy.bandit.rounds import (
     days_of,
     length_of,
     lotteries,
+    refuse_lotteries,
 )
 from contactopt.policy.bandit.settings import check_settings
 from contactopt.policy.bandit.shards import check_shards
@@ -318,15 +320,16 @@ class BanditPolicy(BaseEstimator):
         propensity : float array, shape (n,)
             Probability of the action drawn, 1 where the row waits.
         """
-        from contactopt.policy.bandit.proposal_kernels import draw_rows
-
         if probabilities is None:
             p = self._proposal_for(X, mask)
         else:
             p = lotteries(probabilities, length_of(X), self._n_actions())
         source = self._stream() if random_state is None else np.random.default_rng(random_state)
+        before = source.bit_generator.state
         action, propensity = np.empty(len(p), np.int64), np.empty(len(p))
-        draw_rows(p, source.random(len(p)), action, propensity)
+        if draw_rows(p, source.random(len(p)), action, propensity):
+            source.bit_generator.state = before  # a refused draw uses up no luck
+            refuse_lotteries(*p.shape)
         return action, propensity
 
     def expected_reward(self, X: Any) -> tuple[Floats, Floats]:

@@ -1,23 +1,21 @@
-"""Compiled passes of the layers: scale of the moments, posteriors, what they say of the strengths.
+"""Compiled passes of the layers: scale of the moments, what arms share, what tells the strengths.
 
-Every arm is worked out alone, in an order that depends on nothing else. The readable twin stands in
-tests/oracles/.
+Every arm is worked out alone, in an order that depends on nothing else; `posterior_kernels` solves
+the arms. The readable twin stands in tests/oracles/.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from contactopt.policy.bandit.posterior_kernels import solve_layers
 from contactopt.policy.compiled import compiled
 
 __all__ = [
-    "explained",
-    "pooled_scale",
     "root_rows",
+    "scaled_moments",
     "share_layers",
-    "solve_layers",
-    "standardised",
-    "summed",
+    "solve_together",
     "whole_moments",
 ]
 
@@ -27,43 +25,73 @@ _quick = compiled(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 
 
 @_kernel
-def summed(high, low, out):
-    """Fill the lower halves of ``out`` with the sums ``high + low``."""
-    for a in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            upper, lower, to = high[a, i], low[a, i], out[a, i]
-            for j in range(i + 1):
-                to[j] = upper[j] + lower[j]
+def whole_moments(older, today, out):
+    """Fill ``out`` (m, k, k) with the sum of two pairs of doubles, each rounded once.
+
+    Above the diagonal all of them are 0. ``older`` may be empty, (0, k, k).
+    """
+    whole, high, low = out.ravel(), today[0].ravel(), today[1].ravel()
+    for i in range(whole.size):
+        whole[i] = high[i] + low[i]
+    high, low = older[0].ravel(), older[1].ravel()
+    for i in range(high.size):
+        whole[i] = (high[i] + low[i]) + whole[i]
 
 
 @_kernel
-def whole_moments(first, second, out):
-    """Fill ``out`` (m, k, k) with the sum of two pairs of doubles, each rounded once."""
-    for a in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            for j in range(i + 1):
-                older = first[0][a, i, j] + first[1][a, i, j]
-                out[a, i, j] = older + (second[0][a, i, j] + second[1][a, i, j])
+def _pooled_scale(first, square, least, centre, scale):
+    """Fill the pooled centre and scale of the columns (1, x, y); see `Scaling`.
 
-
-@_kernel
-def standardised(moments, centre, scale, out):
-    """Lower halves of the moments of (column - centre) scale from those of the columns."""
+    ``first`` (m, k) holds the sums of every arm's columns, ``square`` (k,) those of all squares.
+    """
     k = centre.size
-    first = np.empty(k)
-    for a in range(moments.shape[0]):
-        S = moments[a]
-        whole = S[0, 0]
-        for j in range(k):
-            first[j] = S[j, 0]
+    centre[:] = 0.0
+    scale[:] = 0.0
+    scale[0] = 1.0
+    scale[k - 1] = 1.0
+    whole = first[:, 0].sum()
+    if not whole > 0.0:
+        return
+    for a in range(first.shape[0]):
+        for j in range(1, k):
+            centre[j] += first[a, j]
+    for j in range(1, k):
+        centre[j] /= whole
+        variance = square[j] / whole - centre[j] * centre[j]
+        if variance > least * (square[j] / whole):
+            scale[j] = 1.0 / np.sqrt(variance)
+
+
+@_kernel
+def scaled_moments(older, today, least, centre, scale, out):
+    """Moments of (column - centre) scale, with the pooled centre and scale, lower halves, else 0.
+
+    Parameters
+    ----------
+    older, today : (high, low), each of shape (m, k, k)
+        Pairs of doubles, lower halves; ``older`` may be empty, (0, k, k).
+    least : float
+        A column whose variance is below this share of its mean square has scale 0, the response 1.
+    centre, scale : float arrays, shape (k,)
+        Filled.
+    out : float array, shape (m, k, k)
+    """
+    m, k = out.shape[0], out.shape[1]
+    whole_moments(older, today, out)
+    first, square, drawn = np.empty((m, k)), np.zeros(k), np.empty(k)
+    for a in range(m):
         for i in range(k):
-            c = centre[i]
-            mine = first[i]
-            f = scale[i]
-            to = out[a, i]
+            first[a, i] = out[a, i, 0]
+            square[i] += out[a, i, i]
+    _pooled_scale(first, square, least, centre, scale)
+    for a in range(m):
+        for j in range(k):
+            drawn[j] = centre[j] * first[a, 0] - first[a, j]
+        for i in range(k):
+            c, mine, f = centre[i], first[a, i], scale[i]
             for j in range(i + 1):
-                v = S[i, j] - c * first[j] - centre[j] * mine + c * centre[j] * whole
-                to[j] = v * f * scale[j]
+                v = out[a, i, j] + c * drawn[j] - centre[j] * mine
+                out[a, i, j] = v * f * scale[j]
 
 
 @_quick
@@ -123,40 +151,6 @@ def _covered(W, x, out):
 
 
 @_kernel
-def solve_layers(moments, noise, prior, root, pulled, covered):
-    """Posterior of every arm's coefficients under the prior N(0, diag(prior)).
-
-    Parameters
-    ----------
-    moments : float array, shape (m, D + 1, D + 1)
-        Standardised, lower halves; the response is the last column.
-    noise : float array, shape (m,)
-    prior : float array, shape (D,)
-    root : float array, shape (m, D, D)
-        Filled with the inverse Cholesky factor W: covariance = W' W.
-    pulled : float array, shape (m, D)
-        Filled with the posterior mean.
-    covered : float array, shape (D, D)
-        Filled with the sum of the arms' covariances.
-    """
-    m, D = root.shape[0], root.shape[1]
-    A = np.empty((D, D))
-    cross = np.empty(D)
-    for a in range(m):
-        s = 1.0 / noise[a]
-        for i in range(D):
-            for j in range(i + 1):
-                A[j, i] = moments[a, i, j] * s
-            A[i, i] += 1.0 / prior[i]
-            cross[i] = moments[a, D, i] * s
-        _factor(A)
-        _inverted(A, root[a])
-        _covered(root[a], cross, pulled[a])
-    stacked = root.reshape((m * D, D))
-    np.dot(stacked.T, stacked, covered)
-
-
-@_kernel
 def share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov, mean):
     """Shared coefficients of all arms, and every arm's mean drawn towards them.
 
@@ -183,78 +177,12 @@ def share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov,
             mean[a, i] += pulled[a, i]
 
 
-@_quick
-def explained(moments, prior, root, mean, load, shared_cov, variance, rss, used):
-    """Fill what every arm's layer leaves and how uncertain it is, for the strengths.
-
-    Parameters
-    ----------
-    moments, prior, root
-        As in `solve_layers`.
-    mean : float array, shape (m, D)
-    load : float array, shape (m, D, K), or (0, D, D)
-        What the shared coefficients add to each arm's; without arms: the identity.
-    shared_cov : float array, shape (K, K)
-    variance : float array, shape (m, D)
-        Filled with the variances of an arm's own coefficients. Own = theta - load b, and given
-        the shared b the pull is (V / T - 1) load b: diag(V) + diag(pull shared_cov pull').
-    rss, used : float arrays, shape (m,)
-        Filled with the sum of squared residuals, and the coefficients' worth that the fit used:
-        trace(V G) / noise, which is D - trace(V / T) as V = (G / noise + 1 / T)^-1.
-    """
-    m, D = mean.shape
-    pull = np.empty((D, D))
-    exactness = 1.0 / prior
-    for a in range(m):
-        np.dot(root[a].T, root[a], pull)
-        used[a] = D
-        for i in range(D):
-            variance[a, i] = pull[i, i]
-            used[a] -= pull[i, i] * exactness[i]
-            for j in range(D):
-                pull[i, j] *= exactness[j]
-            pull[i, i] -= 1.0
-        given = np.dot(pull, load[a]) if load.shape[0] > 0 else pull
-        carried = np.dot(given, shared_cov)
-        G = moments[a]
-        rss[a] = G[D, D]
-        for i in range(D):
-            more = 0.0
-            for j in range(carried.shape[1]):
-                more += given[i, j] * carried[i, j]
-            variance[a, i] += more
-            f = 0.0
-            for j in range(i):
-                f += G[i, j] * mean[a, j]
-            rss[a] += mean[a, i] * (2.0 * f + G[i, i] * mean[a, i] - 2.0 * G[D, i])
-
-
 @_kernel
-def pooled_scale(moments, least, centre, scale):
-    """Fill the pooled centre and scale of the columns (1, x, y); see `Scaling`.
-
-    A column whose variance is below ``least`` of its mean square has scale 0, the response 1.
-    """
-    k = centre.size
-    square = np.zeros(k)
-    centre[:] = 0.0
-    scale[:] = 0.0
-    scale[0] = 1.0
-    scale[k - 1] = 1.0
-    for a in range(moments.shape[0]):
-        for j in range(k):
-            centre[j] += moments[a, j, 0]
-            square[j] += moments[a, j, j]
-    whole = centre[0]
-    if not whole > 0.0:
-        centre[:] = 0.0
-        return
-    for j in range(1, k):
-        centre[j] /= whole
-        variance = square[j] / whole - centre[j] * centre[j]
-        if variance > least * (square[j] / whole):
-            scale[j] = 1.0 / np.sqrt(variance)
-    centre[0] = 0.0
+def solve_together(moments, noise, prior, shared_prior, root, pulled, shared, shared_cov, mean):
+    """`solve_layers`, then `share_layers`."""
+    covered = np.empty(shared_cov.shape)
+    solve_layers(moments, noise, prior, root, pulled, covered)
+    share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov, mean)
 
 
 @_kernel
@@ -264,15 +192,17 @@ def root_rows(root, bounds, level, slopes):
     ``level`` (m D,) is filled with the constants and ``slopes`` with the other numbers left of the
     diagonal of the last row of each part, part after part.
     """
-    m = root.shape[0]
     at = 0
     row = 0
     for part in range(bounds.size - 1):
-        d = max(bounds[part + 1] - 1, 0)
-        for a in range(m):
-            for i in range(bounds[part], bounds[part + 1]):
-                level[row] = root[a, i, 0]
+        first, last = bounds[part], bounds[part + 1]
+        d = max(last - 1, 0)
+        for a in range(root.shape[0]):
+            for i in range(first, last):
+                of_row = root[a, i]
+                level[row] = of_row[0]
+                to = slopes[at : at + d]
                 for j in range(d):
-                    slopes[at + j] = root[a, i, j + 1]
+                    to[j] = of_row[j + 1]
                 row += 1
                 at += d

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contactopt.policy.bandit.layer_kernels import share_layers, solve_together
+from contactopt.policy.bandit.posterior_kernels import solve_layers
 from contactopt.policy.bandit.strengths import Strengths
 
 __all__ = ["Layers", "solve"]
@@ -63,33 +65,16 @@ class Layers:
         self, moments: Floats, rows: Floats, n_slopes: int, strengths: Strengths
     ) -> Strengths:
         """Return the next strengths: see `Strengths.updated`."""
-        from contactopt.policy.bandit.layer_kernels import explained
-
-        m, D = self.mean.shape
-        own = self.mean - self._drawn_to()
+        D = self.mean.shape[1]
         load = np.zeros((0, D, D)) if self.load is None else self.load
-        variance, rss, used = np.empty((m, D)), np.empty(m), np.empty(m)
-        explained(
-            moments, self.own_prior, self.root, self.mean, load, self.shared_cov,
-            variance, rss, used,
-        )  # fmt: skip
-        told = 1.0 - variance / self.own_prior
-        shared_told = 1.0 - np.diag(self.shared_cov) / self.shared_prior
         of_row, of_feature = self.design
-        slopes = of_row > 0
-        parts = {
-            "shared_slope": slopes & (of_feature == 0),
-            "feature_level": ~slopes & (of_feature > 0),
-            "feature_slope": slopes & (of_feature > 0),
-        }
-        groups = {k: (self.shared[v] ** 2, shared_told[v]) for k, v in parts.items() if v.any()}
-        groups["level"] = (own[:, 0] ** 2, told[:, 0])
-        if D > 1:
-            groups["slope"] = (own[:, 1:] ** 2, told[:, 1:])
-        return strengths.updated(groups, n_slopes, (rss, rows, used))
-
-    def _drawn_to(self) -> Floats:
-        return self.shared if self.load is None else self.load @ self.shared
+        group = np.where(of_feature > 0, 3, 1) + (of_row > 0)
+        group[(of_row == 0) & (of_feature == 0)] = -1
+        layers = (
+            self.mean, self.root, load, self.shared, self.shared_cov,
+            self.own_prior, self.shared_prior,
+        )  # fmt: skip
+        return strengths.updated(moments, rows, layers, group, n_slopes)
 
 
 def solve(moments: Floats, strengths: Strengths, features: Floats | None) -> Layers:
@@ -99,19 +84,22 @@ def solve(moments: Floats, strengths: Strengths, features: Floats | None) -> Lay
     noise, V = (G + 1/T)^-1 and H the arm's load: given b, theta ~ N(V (c + H b / T), V), and the
     shared b has precision 1/S + sum_a H' (1/T - V / T^2) H and pull sum_a H' V c / T.
     """
-    from contactopt.policy.bandit.layer_kernels import share_layers, solve_layers
-
     m, D = len(moments), moments.shape[1] - 1
     prior = strengths.own(D)
+    design, load, shared_prior = _shared_design(strengths, features, D)
     root, pulled, mean = np.empty((m, D, D)), np.empty((m, D)), np.empty((m, D))
+    shared, shared_cov = np.empty(D), np.empty((D, D))
+    if load is None and D <= _SMALL:
+        solve_together(
+            moments, strengths.noise, prior, shared_prior, root, pulled, shared, shared_cov, mean
+        )
+        return Layers(mean, root, shared, shared_cov, load, design, prior, shared_prior)
     covered = np.empty((D, D))
     if D <= _SMALL:
         solve_layers(moments, strengths.noise, prior, root, pulled, covered)
     else:
         _solve_large(moments, strengths.noise, prior, root, pulled, covered)
-    design, load, shared_prior = _shared_design(strengths, features, D)
     if load is None:
-        shared, shared_cov = np.empty(D), np.empty((D, D))
         share_layers(prior, shared_prior, root, pulled, covered, shared, shared_cov, mean)
     else:
         covariance = root.transpose(0, 2, 1) @ root

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.policy.bandit.bayesian_linear import BayesianLinear
+from contactopt.policy.bandit.layer_kernels import root_rows
+from contactopt.policy.bandit.proposal_kernels import TOGETHER, propose_rows
 from contactopt.policy.bandit.scaling import Scaling, refuse_not_finite
 
 __all__ = ["Proposal"]
@@ -38,18 +40,19 @@ class Proposal:
     Parameters
     ----------
     scaling : Scaling
-    level, slopes : float arrays, shapes (m,) and (m, d)
-        Coefficients in standardised units.
-    roots : tuple of (level, slopes), float32 arrays of shapes (m k,) and (m k, d or less)
-        Some rows of the arms' triangular roots below each other: a row's sd in an arm is the
-        length of what they make of it. Single precision is enough for the width of exploration
-        and halves the time.
+    mean : float array, shape (m, d + 1)
+        Coefficients in standardised units, constant first.
+    level, slopes : float32 arrays, shapes (m (d + 1),) and whatever is left
+        The arms' triangular roots: some rows of all arms, then the next, constants and slopes
+        apart, slopes as far as the part's last row has some. A row's sd in an arm is the length of
+        what its root makes of it. Single precision is enough for the width of exploration and
+        halves the time.
     """
 
     scaling: Scaling
-    level: Floats
-    slopes: Floats
-    roots: tuple[tuple[Singles, Singles], ...]
+    mean: Floats
+    level: Singles
+    slopes: Singles
 
     @classmethod
     def of(cls, layers: BayesianLinear) -> Proposal:
@@ -65,15 +68,11 @@ class Proposal:
 
     @classmethod
     def _made(cls, scaling: Scaling, mean: Floats, root: Floats) -> Proposal:
-        from contactopt.policy.bandit.layer_kernels import root_rows
-
         m, D = mean.shape
-        bounds, parts = _parts(m, D)
-        level = np.empty(m * D, np.float32)
-        slopes = np.empty(parts[-1][1].stop, np.float32)
+        bounds, size = _parts(m, D)
+        level, slopes = np.empty(m * D, np.float32), np.empty(size, np.float32)
         root_rows(root, bounds, level, slopes)
-        roots = tuple((level[rows], slopes[at].reshape(shape)) for rows, at, shape in parts)
-        return cls(scaling, mean[:, 0].copy(), mean[:, 1:].copy(), roots)
+        return cls(scaling, mean, level, slopes)
 
     def probabilities(
         self,
@@ -97,41 +96,39 @@ class Proposal:
         ContractError
             If a number of X is not finite.
         """
-        from contactopt.policy.bandit.proposal_kernels import TOGETHER, propose_rows
-
-        n, m, D = len(X), len(self.level), self.slopes.shape[1] + 1
+        n, (m, D) = len(X), self.mean.shape
         out = np.empty((n, m))
-        widest = max(len(level) for level, _ in self.roots)
+        bounds, _ = _parts(m, D)
+        widest = m * -(-D // _PARTS)
         block = _SMALL_PRODUCT // (widest * D) // TOGETHER * TOGETHER
         block = min(max(block, _LEAST_BLOCK), _LARGEST_BLOCK)
         centre, scale = self.scaling.centre[1:-1], self.scaling.scale[1:-1]
 
-        def fill(part: slice) -> int:
+        def fill(X: Floats, mask: npt.NDArray[np.bool_], out: Floats) -> int:
             return propose_rows(
-                X[part], centre, scale, self.level, self.slopes, self.roots,
-                mask[part] if len(mask) else mask, setting, block, out[part],
+                X, centre, scale, self.mean, bounds, self.level, self.slopes,
+                mask, setting, block, out,
             )  # fmt: skip
 
-        n_parts = min(num_threads, max(n * m * D * D // _THREAD_WORK, 1))
-        size = -(-n // (n_parts * TOGETHER)) * TOGETHER
-        parts = [slice(first, min(first + size, n)) for first in range(0, n, size)]
-        helpers = [_helpers(num_threads - 1).submit(fill, part) for part in parts[1:]]
-        bad = fill(parts[0]) + sum(helper.result() for helper in helpers)
+        n_parts = min(num_threads, n * m * D * D // _THREAD_WORK)
+        if n_parts < 2:
+            bad = fill(X, mask, out)
+        else:
+            size = -(-n // (n_parts * TOGETHER)) * TOGETHER
+            parts = [slice(first, first + size) for first in range(0, n, size)]
+            tasks = [(X[part], mask[part] if len(mask) else mask, out[part]) for part in parts]
+            helpers = [_helpers(num_threads - 1).submit(fill, *task) for task in tasks[1:]]
+            bad = fill(*tasks[0]) + sum(helper.result() for helper in helpers)
         if bad:
             refuse_not_finite(X)
         return out
 
 
 @lru_cache(maxsize=32)
-def _parts(m: int, D: int) -> tuple[npt.NDArray[np.int64], list[tuple[slice, slice, Any]]]:
-    """Bounds of the parts of the roots' rows; constants, slopes and shape of each part."""
+def _parts(m: int, D: int) -> tuple[npt.NDArray[np.int64], int]:
+    """First rows of the parts of the roots (and D), and how many slopes all parts have together."""
     bounds = [D * k // _PARTS for k in range(_PARTS + 1)]
-    parts, at = [], 0
-    for i, j in pairwise(bounds):
-        rows, d = m * (j - i), max(j - 1, 0)
-        parts.append((slice(m * i, m * j), slice(at, at + rows * d), (rows, d)))
-        at += rows * d
-    return np.array(bounds), parts
+    return np.array(bounds), sum(m * (j - i) * max(j - 1, 0) for i, j in pairwise(bounds))
 
 
 def _helpers(n: int) -> ThreadPoolExecutor:

@@ -14,7 +14,7 @@ from contactopt.policy.compiled import compiled
 from contactopt.policy.kernels import FAR, LOG_BARRIER, UNIT
 from contactopt.policy.weights import RANGE_SHARE, SMALLEST
 
-__all__ = ["TOGETHER", "draw_rows", "no_lotteries", "propose_rows"]
+__all__ = ["TOGETHER", "draw_rows", "propose_rows"]
 
 #: rows are filled up to multiples of so many
 TOGETHER = 32
@@ -22,6 +22,8 @@ TOGETHER = 32
 _FARTHEST = 1e15
 #: a row's probabilities are solved when their sum is so near to 1; steps that all rows take
 _SOLVED, _STEPS = 1e-13, 2
+#: bytes of a line of the cache
+_LINE = 64
 #: below every value of an eligible arm
 _LOW = -1e300
 _ULP = 1.0 / UNIT
@@ -35,29 +37,40 @@ _sums = compiled(fastmath={"reassoc", "contract"}, error_model="numpy")
 
 
 @_exact
-def _scaled(x, centre, scale, out):
-    """Fill ``out`` with the scaled numbers of a block's rows, one row after another.
+def _room(n):
+    """Return room for n numbers of 8 bytes that begins with a line of the processor's cache.
 
-    ``centre`` and ``scale`` are repeated for every row. Return how many numbers are not finite.
+    The products are a tenth quicker for it, and as quick in every process.
     """
-    bad = 0
-    for k in range(x.size):
-        v = (x[k] - centre[k]) * scale[k]
-        bad += not abs(v) < np.inf
-        v = v if v < _FARTHEST else _FARTHEST
-        out[k] = v if v > -_FARTHEST else -_FARTHEST
-    out[x.size :] = 0.0
-    return bad
+    room = np.empty(8 * n + _LINE, np.uint8)
+    begin = _LINE - np.int64(room.ctypes.data % np.uint64(_LINE))
+    return room[begin : begin + 8 * n]
 
 
 @_exact
-def _turned(rows, design, single):
-    """Fill ``design`` (d, b) and ``single`` with ``rows`` (b, d)."""
-    for j in range(design.shape[0]):
-        for r in range(design.shape[1]):
-            design[j, r] = rows[r, j]
-        for r in range(design.shape[1]):
-            single[j, r] = design[j, r]
+def _scaled(x, centre, scale, tile, design, single):
+    """Fill ``design`` (d, b) and ``single`` with the scaled numbers ``x`` of a block's rows.
+
+    ``centre`` and ``scale`` are repeated for the `TOGETHER` rows of a ``tile``; what is left of the
+    block are zeros. Return how many numbers are not finite.
+    """
+    d = design.shape[0]
+    bad = 0
+    for first in range(0, design.shape[1], TOGETHER):
+        part = x[first * d : (first + TOGETHER) * d]
+        for k in range(part.size):
+            v = (part[k] - centre[k]) * scale[k]
+            bad += not abs(v) < np.inf
+            v = v if v < _FARTHEST else _FARTHEST
+            tile[k] = v if v > -_FARTHEST else -_FARTHEST
+        tile[part.size :] = 0.0
+        for j in range(d):
+            z, s = design[j, first : first + TOGETHER], single[j, first : first + TOGETHER]
+            for r in range(TOGETHER):
+                z[r] = tile[r * d + j]
+            for r in range(TOGETHER):
+                s[r] = z[r]
+    return bad
 
 
 @_kernel
@@ -204,34 +217,43 @@ def _opened(mask, out):
 
 
 @_kernel
-def _widths(roots, single, made, out):
+def _widths(bounds, level, slopes, single, made, out):
     """Fill ``out`` (m, b) with the squared lengths of rows (d, b) through every arm's root."""
-    c = out.shape[1]
+    m, c = out.shape
     out[:] = 0.0
-    for level, slopes in roots:
-        rows, d = slopes.shape
+    at = 0
+    for k in range(bounds.size - 1):
+        rows, d = m * (bounds[k + 1] - bounds[k]), max(bounds[k + 1] - 1, 0)
         if rows == 0:
             continue
         part = made[: rows * c].reshape(rows, c)
         if d > 0:
-            np.dot(slopes, single[: d * c].reshape(d, c), part)
+            of_part = slopes[at : at + rows * d].reshape(rows, d)
+            np.dot(of_part, single[: d * c].reshape(d, c), part)
         else:
             part[:] = 0.0
-        _add_lengths(part, level, out)
+        _add_lengths(part, level[m * bounds[k] : m * bounds[k + 1]], out)
+        at += rows * d
 
 
 @_kernel
-def propose_rows(X, centre, scale, level, slopes, roots, mask, setting, block, out):
+def propose_rows(
+    X, centre, scale, mean, bounds, level, slopes, mask, setting, block, out
+):  # fmt: skip
     """Fill the probabilities of rows; return how many numbers of X are not finite.
 
     Parameters
     ----------
     X : float array, shape (n, d)
     centre, scale : float arrays, shape (d,)
-    level, slopes : float arrays, shapes (m,) and (m, d)
-        Coefficients; they and the roots in units of the response's standard deviation.
-    roots : tuple of (level, slopes), float32, of shapes (m k,) and (m k, d or less)
-        Some rows of every arm's root; slopes right of the diagonal are left out.
+    mean : float array, shape (m, d + 1)
+        Coefficients, constant first; they and the roots in units of the response's standard
+        deviation.
+    bounds : int array
+        First row of every part of the roots; their number.
+    level, slopes : float32 arrays
+        Constants and slopes of the arms' roots, part after part; slopes right of the diagonal of
+        a part's last row are left out.
     mask : bool array, shape (n, m), or (0, m) where all arms are eligible
     setting : (method, tau, floor, floor_share, optimism)
         Least probability of an eligible arm: ``floor + floor_share / (eligible arms)``.
@@ -245,13 +267,15 @@ def propose_rows(X, centre, scale, level, slopes, roots, mask, setting, block, o
     m = out.shape[1]
     b = min(block, (n + TOGETHER - 1) // TOGETHER * TOGETHER)
     most = 0
-    for part in roots:
-        most = max(most, len(part[0]))
-    centres, scales = np.empty((b, d)), np.empty((b, d))
-    centres[:] = centre
-    scales[:] = scale
-    scaled, design, single = np.empty(b * d), np.empty(b * d), np.empty(b * d, np.float32)
-    made, width = np.empty(most * b, np.float32), np.empty(m * b, np.float32)
+    for k in range(bounds.size - 1):
+        most = max(most, m * (bounds[k + 1] - bounds[k]))
+    constants, coefficients = mean[:, 0].copy(), mean[:, 1:].copy()
+    centres, scales, tile = np.empty(TOGETHER * d), np.empty(TOGETHER * d), np.empty(TOGETHER * d)
+    for k in range(0, TOGETHER * d, max(d, 1)):
+        centres[k : k + d] = centre
+        scales[k : k + d] = scale
+    design, single = _room(b * d).view(np.float64), _room(b * d // 2).view(np.float32)
+    made, width = _room(most * b // 2).view(np.float32), np.empty(m * b, np.float32)
     value, opened, q = np.empty(m * b), np.empty(m * b), np.empty(m * b)
     size, t, total = np.empty(b), np.empty(b), np.empty(b)
     bad = 0
@@ -259,18 +283,17 @@ def propose_rows(X, centre, scale, level, slopes, roots, mask, setting, block, o
         end = min(begin + b, n)
         c = (end - begin + TOGETHER - 1) // TOGETHER * TOGETHER
         x = X[begin:end].reshape((end - begin) * d)
-        bad += _scaled(x, centres.reshape(b * d), scales.reshape(b * d), scaled[: c * d])
         z, s = design[: c * d].reshape(d, c), single[: c * d].reshape(d, c)
-        _turned(scaled[: c * d].reshape(c, d), z, s)
+        bad += _scaled(x, centres, scales, tile, z, s)
         values, widths = value[: m * c].reshape(m, c), width[: m * c].reshape(m, c)
         if d > 0:
-            np.dot(slopes, z, values)
+            np.dot(coefficients, z, values)
         else:
             values[:] = 0.0
-        _widths(roots, single[: c * d], made, widths)
+        _widths(bounds, level, slopes, single[: c * d], made, widths)
         opens, chances = opened[: m * c].reshape(m, c), q[: m * c].reshape(m, c)
         _opened(mask[begin:end], opens)
-        _weights(tau, optimism, level, values, widths, opens, size[:c], t[:c])
+        _weights(tau, optimism, constants, values, widths, opens, size[:c], t[:c])
         if method == LOG_BARRIER:
             _barrier(values, opens, t[:c], chances, total[:c])
         else:
@@ -280,38 +303,27 @@ def propose_rows(X, centre, scale, level, slopes, roots, mask, setting, block, o
 
 
 @_sums
-def no_lotteries(probabilities):
-    """Return how many rows are no lottery: a number outside 0 to 1, or a sum that is not 1 or 0.
-
-    Numbers are rounded to multiples of 2**-36, in which all sums are exact.
-    """
-    bad = 0
-    for r in range(probabilities.shape[0]):
-        total = 0.0
-        wrong = 0
-        for a in range(probabilities.shape[1]):
-            p = probabilities[r, a]
-            wrong += (not p >= 0.0) + (not p <= 1.0)
-            total += np.floor(p * UNIT + 0.5)
-        bad += wrong > 0 or not (total == UNIT or total == 0.0)
-    return bad
-
-
-@_sums
 def draw_rows(probabilities, ticket, action, propensity):
     """Draw the arm in whose share the ticket, in [0, 1), falls; -1 from rows of zeros.
 
-    Tickets are rounded down to multiples of 2**-36.
+    Tickets are rounded down to multiples of 2**-36, probabilities to the nearest: in these all sums
+    are exact. Return how many rows are no lottery: a number outside 0 to 1, or a sum that is not 1
+    or 0.
     """
     m = probabilities.shape[1]
+    bad = 0
     for r in range(probabilities.shape[0]):
         mine = np.floor(ticket[r] * UNIT)
+        row = probabilities[r]
         below = 0.0
-        passed = 0
+        passed, wrong = 0, 0
         for a in range(m):
-            below += np.floor(probabilities[r, a] * UNIT + 0.5)
+            p = row[a]
+            wrong += (not p >= 0.0) + (not p <= 1.0)
+            below += np.floor(p * UNIT + 0.5)
             passed += below <= mine
         waits = passed >= m
         action[r] = -1 if waits else passed
-        p = probabilities[r, min(passed, m - 1)]
-        propensity[r] = 1.0 if waits else np.floor(p * UNIT + 0.5) * _ULP
+        propensity[r] = 1.0 if waits else np.floor(row[min(passed, m - 1)] * UNIT + 0.5) * _ULP
+        bad += wrong > 0 or not (below == UNIT or below == 0.0)
+    return bad

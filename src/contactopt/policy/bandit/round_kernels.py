@@ -94,31 +94,67 @@ def add_sums(high, low, block):
 
 
 @_exact
-def add_moments(X, arm, y, weight, order, high, low):
-    """Add w z z', z = (1, x, y), of rows in ``order`` (arm after arm) to the arms' sums.
+def _in_order(keys, arm, starts):
+    """Return the rows arm after arm, those of an arm by rising keys; ``starts`` (m + 1,).
+
+    Keys are even enough that a place in proportion to their upper 32 bits is nearly right: rows are
+    counted into places and what is left is put right by insertion. Equal keys stay as they come.
+    """
+    n = keys.size
+    shift, rest = np.uint64(16), np.uint64(0xFFFFFFFF)
+    place = np.empty(n, np.int64)
+    upto = np.zeros(n + 1, np.int64)
+    for r in range(n):
+        a = arm[r]
+        share = (keys[r] >> shift) & rest
+        size = np.uint64(starts[a + 1] - starts[a])
+        place[r] = starts[a] + np.int64((share * size) >> np.uint64(32))
+        upto[place[r] + 1] += 1
+    for k in range(n):
+        upto[k + 1] += upto[k]
+    order = np.empty(n, np.int64)
+    for r in range(n):
+        order[upto[place[r]]] = r
+        upto[place[r]] += 1
+    for k in range(1, n):
+        r = order[k]
+        j = k
+        while j > 0 and keys[order[j - 1]] > keys[r]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = r
+    return order
+
+
+@_exact
+def add_moments(X, arm, y, weight, keys, high, low):
+    """Add w z z', z = (1, x, y), of rows in the order of their keys to the arms' sums.
 
     Only lower halves are kept. Every 1,024 rows a plain sum goes into the pair of doubles.
     Return the rows of every arm.
     """
-    d = X.shape[1]
-    part = 1024
+    m, d = high.shape[0], X.shape[1]
+    part = min(1024, arm.size)
     rows = np.empty((part, d + 2))
     block = np.empty((d + 2, d + 2))
-    counts = np.zeros(high.shape[0], np.int64)
+    starts = np.zeros(m + 1, np.int64)
     for r in range(arm.size):
-        counts[arm[r]] += 1
-    first = 0
-    for a in range(counts.size):
-        end = first + counts[a]
+        starts[arm[r] + 1] += 1
+    counts = starts[1:].copy()
+    for a in range(m):
+        starts[a + 1] += starts[a]
+    order = _in_order(keys, arm, starts)
+    for a in range(m):
+        first, end = starts[a], starts[a + 1]
         while first < end:
             size = min(part, end - first)
             for k in range(size):
                 r = order[first + k]
-                z = rows[k]
+                x, z = X[r], rows[k]
                 w = np.sqrt(weight[r])
                 z[0] = w
                 for j in range(d):
-                    z[j + 1] = w * X[r, j]
+                    z[j + 1] = w * x[j]
                 z[d + 1] = w * y[r]
             z = rows[:size]
             np.dot(z.T, z, block)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from contactopt.errors import ContractError
+from contactopt.policy.bandit.round_kernels import sound_rounds
 
 __all__ = [
     "Rounds",
@@ -18,6 +19,7 @@ __all__ = [
     "days_of",
     "length_of",
     "lotteries",
+    "refuse_lotteries",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -76,8 +78,6 @@ def checked_rounds(
         For lengths that differ, actions that are no whole numbers, out of range or not eligible,
         rewards that are not finite, propensities outside (0, 1].
     """
-    from contactopt.policy.bandit.round_kernels import sound_rounds
-
     actions = _column(action, n, "action")
     if actions.dtype.kind not in "iu":
         whole = actions.astype(np.float64) if actions.dtype.kind == "f" else None
@@ -146,16 +146,19 @@ def actions_seen(action: Ints, mask: Any) -> int:
 
 
 def lotteries(probabilities: Any, n: int, m: int) -> Floats:
-    """Return given probabilities, shape (n, m); refuse rows that are no exact lottery."""
-    from contactopt.policy.bandit.proposal_kernels import no_lotteries
-
+    """Return given probabilities, shape (n, m); whether rows are lotteries, the draw tells."""
     given = np.ascontiguousarray(probabilities, dtype=np.float64)
-    if given.shape != (n, m) or no_lotteries(given):
-        raise ContractError(
-            "probabilities are not those of action_probabilities for these rows",
-            hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
-        )
+    if given.shape != (n, m):
+        refuse_lotteries(n, m)
     return given
+
+
+def refuse_lotteries(n: int, m: int) -> NoReturn:
+    """Refuse probabilities to draw from."""
+    raise ContractError(
+        "probabilities are not those of action_probabilities for these rows",
+        hint=f"shape ({n}, {m}), rows that sum to 1 in multiples of 2**-36",
+    )
 
 
 def _width(mask: Any) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.errors import ContractError
+from contactopt.policy.bandit.layer_kernels import scaled_moments
 
 __all__ = ["Scaling", "refuse_not_finite"]
 
@@ -32,13 +33,21 @@ class Scaling:
     scale: Floats
 
     @classmethod
-    def of_moments(cls, moments: Floats) -> Scaling:
-        """Learn from moments, lower halves, shape (m, d + 2, d + 2)."""
-        from contactopt.policy.bandit.layer_kernels import pooled_scale
+    def learned(
+        cls, older: tuple[Floats, Floats], today: tuple[Floats, Floats]
+    ) -> tuple[Scaling, Floats]:
+        """Learn from the parts of statistics (`LinearStatistics.parts`); scale their total by it.
 
-        centre, scale = np.empty(moments.shape[1]), np.empty(moments.shape[1])
-        pooled_scale(moments, _CONSTANT, centre, scale)
-        return cls(centre, scale)
+        Returns
+        -------
+        scaling : Scaling
+        moments : float array, shape (m, d + 2, d + 2)
+            Of the scaled columns, lower halves; above the diagonal 0.
+        """
+        m, k = today[0].shape[:2]
+        centre, scale, out = np.empty(k), np.empty(k), np.empty((m, k, k))
+        scaled_moments(older, today, _CONSTANT, centre, scale, out)
+        return cls(centre, scale), out
 
     @property
     def unit(self) -> float:
@@ -48,15 +57,7 @@ class Scaling:
     @property
     def n_slopes(self) -> int:
         """Number of features that vary."""
-        return int((self.scale[1:-1] > 0).sum())
-
-    def moments(self, moments: Floats) -> Floats:
-        """Return the moments of the scaled columns, shape (m, d + 2, d + 2), lower halves only."""
-        from contactopt.policy.bandit.layer_kernels import standardised
-
-        out = np.zeros(moments.shape)
-        standardised(moments, self.centre, self.scale, out)
-        return out
+        return int(np.count_nonzero(self.scale[1:-1]))
 
     def rows(self, X: Floats) -> Floats:
         """Return the scaled design of rows X of shape (n, d), constant first, shape (n, d + 1).

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contactopt.errors import ConfigError, ContractError
+from contactopt.policy.bandit.layer_kernels import whole_moments
+from contactopt.policy.bandit.round_kernels import add_moments, add_sums, row_keys
 
 __all__ = ["LinearStatistics"]
 
@@ -29,14 +31,10 @@ class _Sums:
         self.rows = np.zeros(n_arms)
 
     def add_total(self, other: _Sums, factor: float) -> None:
-        from contactopt.policy.bandit.round_kernels import add_sums
-
         add_sums(self.high, self.low, factor * (other.high + other.low))
         self.rows += factor * other.rows
 
     def add_sums(self, other: _Sums, factor: float = 1.0) -> None:
-        from contactopt.policy.bandit.round_kernels import add_sums
-
         add_sums(self.high, self.low, factor * other.high)
         add_sums(self.high, self.low, factor * other.low)
         self.rows += factor * other.rows
@@ -130,8 +128,6 @@ class LinearStatistics:
     def _checked(
         self, X: Floats, arm: Ints, y: Floats, weight: Floats | None
     ) -> tuple[npt.NDArray[Any], ...]:
-        from contactopt.policy.bandit.round_kernels import row_keys
-
         X = np.ascontiguousarray(X, dtype=np.float64)
         arm = np.ascontiguousarray(arm, dtype=np.int64)
         y = np.ascontiguousarray(y, dtype=np.float64)
@@ -158,14 +154,12 @@ class LinearStatistics:
     def _add_day(
         self, day: int, X: Floats, arm: Ints, y: Floats, weight: Floats, keys: npt.NDArray[Any]
     ) -> None:
-        from contactopt.policy.bandit.round_kernels import add_moments
-
         sums = self._sums_of(day)
         factor = 1.0
         if self._folded is not None and day <= self._folded[0]:
             factor = self.forgetting ** (self._folded[0] - day)
             weight = weight * factor
-        counts = add_moments(X, arm, y, weight, np.argsort(keys), sums.high, sums.low)
+        counts = add_moments(X, arm, y, weight, keys, sums.high, sums.low)
         sums.rows += factor * counts
 
     def _sums_of(self, day: int) -> _Sums:
@@ -206,23 +200,30 @@ class LinearStatistics:
 
         Days are added in their order, so that the total depends only on what each day holds.
         """
-        from contactopt.policy.bandit.layer_kernels import summed, whole_moments
+        older, today, rows = self.parts()
+        moments = np.empty((self.n_arms, self.n_features + 2, self.n_features + 2))
+        whole_moments(older, today, moments)
+        return moments, rows
 
-        latest, size = self.latest_day, self.n_features + 2
-        moments = np.zeros((self.n_arms, size, size))
+    def parts(self) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats], Floats]:
+        """Return what `total` adds up: pairs of all older days and of the latest, and the rows.
+
+        Shapes (m, d + 2, d + 2), lower halves, and (m,); the older pair is empty, (0, d + 2,
+        d + 2), where nothing is older. These are the sums themselves, not copies.
+        """
+        latest = self.latest_day
         if latest is None:
-            return moments, np.zeros(self.n_arms)
+            nothing = _Sums(self.n_arms, self.n_features + 2)
+            return (nothing.high[:0], nothing.low[:0]), (nothing.high, nothing.low), nothing.rows
         if self._older is None or self._older[0] != latest:
             self._older = (latest, self._sum_older(latest))
         older = self._older[1]
         today = self._days.get(latest)
         if today is None:
-            return older.high + older.low, older.rows.copy()
+            return (older.high[:0], older.low[:0]), (older.high, older.low), older.rows.copy()
         if not older.rows.any():
-            summed(today.high, today.low, moments)
-            return moments, today.rows.copy()
-        whole_moments((older.high, older.low), (today.high, today.low), moments)
-        return moments, older.rows + today.rows
+            return (older.high[:0], older.low[:0]), (today.high, today.low), today.rows.copy()
+        return (older.high, older.low), (today.high, today.low), older.rows + today.rows
 
     def _sum_older(self, latest: int) -> _Sums:
         # every day is rounded to doubles first: pairs that differ in their split give the same bits

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Strengths"]
+from contactopt.policy.bandit.strength_kernels import next_strengths
+
+__all__ = ["GROUPS", "Strengths"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
+#: groups of coefficients with one prior variance: of an arm's own, of what all arms share, and of
+#: the effects of action features
+GROUPS = ("level", "slope", "shared_slope", "feature_level", "feature_slope")
 #: before any evidence a layer is expected to explain this share of the response's variance,
 #: with the weight of so many coefficients
 _PRIOR_SHARE, _PRIOR_COEFFICIENTS = 0.05, 0.2
@@ -60,47 +67,47 @@ class Strengths:
 
     def updated(
         self,
-        groups: Mapping[str, tuple[Floats, Floats]],
+        moments: Floats,
+        rows: Floats,
+        layers: tuple[Floats, ...],
+        group: Ints,
         n_slopes: int,
-        residual: tuple[Floats, Floats, Floats],
     ) -> Strengths:
-        """One step of MacKay's fixed point for every group and the noise.
+        """One step of MacKay's fixed point for every group of coefficients and the noise.
+
+        A group's variance is the sum of its squared posterior means over the number of its
+        coefficients that the data have settled (each by the share of its prior variance that is
+        gone); the noise is the sum of squared residuals over the rows that fitting has left free.
 
         Parameters
         ----------
-        groups : mapping of str to (squares, shares)
-            Per group the squared posterior means and the shares of the prior variance that the
-            data have removed (1 - posterior variance / prior variance).
+        moments : float array, shape (m, D + 1, D + 1)
+            Standardised, lower halves.
+        rows : float array, shape (m,)
+        layers : tuple of arrays
+            As `next_strengths` takes them.
+        group : int array, shape (K,)
+            Group of every shared coefficient (its place in `GROUPS`), -1 for the shared constant.
         n_slopes : int
-        residual : float arrays, each of shape (m,)
-            Sum of squared residuals, rows, and coefficients' worth that the fit has used.
 
         References
         ----------
         MacKay, "Bayesian interpolation", Neural Computation 4 (1992).
         """
         k = max(n_slopes, 1)
-        found: dict[str, float] = {}
-        for name, (squares, shares) in groups.items():
-            prior = _PRIOR_SHARE / (1 if name.endswith("level") else k)
-            above = squares.sum() + _PRIOR_COEFFICIENTS * prior
-            below = np.maximum(shares, 1e-9).sum() + _PRIOR_COEFFICIENTS
-            found[name] = max(float(above / below), _LEAST)
-        rss, rows, used = residual
-        rss = np.maximum(rss, 0.0)
-        pooled = (rss.sum() + 1e-3) / max(rows.sum() - used.sum(), 0.05 * rows.sum(), 1e-3)
-        own_rows = np.maximum(rows - used, 0.05 * rows)
-        own = (_NOISE_ROWS * pooled + rss) / (_NOISE_ROWS + own_rows)
-        noise = np.maximum(np.maximum(own, pooled), _LEAST_NOISE)
-        return replace(self, noise=noise, **found)
+        believed = np.array([_PRIOR_SHARE / (1 if v.endswith("level") else k) for v in GROUPS])
+        settings = (_PRIOR_COEFFICIENTS, _LEAST, _NOISE_ROWS, _LEAST_NOISE)
+        found = np.array([getattr(self, v) for v in GROUPS])
+        noise = np.empty(len(rows))
+        next_strengths(moments, rows, layers, group, believed, settings, found, noise)
+        return Strengths(*found.tolist(), noise=noise)
 
     def near(self, other: Strengths, tolerance: float) -> bool:
         """Tell whether no strength differs by more than the factor 1 + tolerance."""
-        return bool((np.abs(np.log(self._vector() / other._vector())) <= tolerance).all())
-
-    def _vector(self) -> Floats:
-        words = ("level", "slope", "shared_slope", "feature_level", "feature_slope")
-        return np.concatenate([[getattr(self, w) for w in words], self.noise])
+        noise = self.noise / other.noise
+        factors = [getattr(self, v) / getattr(other, v) for v in GROUPS]
+        factors += [float(noise.min()), float(noise.max())]
+        return max(abs(math.log(f)) for f in factors) <= tolerance
 
     def to_state(self) -> dict[str, Any]:
         """Return plain values."""
