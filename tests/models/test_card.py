@@ -114,6 +114,10 @@ def test_a_card_holds_what_it_is_given(world) -> None:
     assert "Learner: **prior**, because too few rows." in text
     assert "| sms | no hour effect shown | r | 0.4 | 9 |" in text
     assert text.rstrip().endswith("- one\n- two") and "What contact adds" not in text
+    lone = {"prior_only": False, "estimand": "lone contact"}
+    assert "a contact that no other follows" in ModelCard({"effect": lone}).to_markdown()
+    one_step = {"effect": lone | {"estimand": "one step"}}
+    assert "no other follows" not in ModelCard(one_step).to_markdown()
     more = card.with_report(report(world))
     assert "## On later moments" in more.to_markdown() and "report" not in card.facts
     assert ModelCard.from_dict(json.loads(more.to_json())).to_markdown() == more.to_markdown()

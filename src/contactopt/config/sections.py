@@ -48,6 +48,7 @@ class ChannelConfig(Section):
     unit_cost: Money | None = None
     contact_point_kinds: tuple[PointKind, ...] | None = None
     like: str | None = None
+    #: tries that one contact may take; it is planned only where all of them fit under the caps
     max_attempts: int = Field(default=1, ge=1, le=20)
     autodialed: bool = False
     #: local hours of this channel where they differ from the strategy's; [] = no hour (letters)

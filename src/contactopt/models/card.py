@@ -183,6 +183,8 @@ def _payment(model: Any) -> dict[str, Any]:
 def _effect(model: Any) -> dict[str, Any]:
     choice = getattr(model, "choice_", None)
     out = {"prior_only": bool(getattr(model, "prior_only_", False))}
+    if (estimand := getattr(model, "fit_record_", {}).get("estimand")) is not None:
+        out["estimand"] = estimand
     if choice is not None:
         out |= {
             "choice": choice.name,

@@ -92,6 +92,11 @@ def _effect(told: Mapping[str, Any]) -> str:
             f"{_sentence(told['verdict'])} Chosen: **{told['choice']}**; propensities: "
             f"{told['propensity']}."
         )
+    if told.get("estimand") == "lone contact" and not told.get("prior_only"):
+        lines.append(
+            "Effects are those of a contact that no other follows: what later contacts add is "
+            "taken off before drawn actions are compared."
+        )
     if told.get("prior_only"):
         lines.append("The prior remains: nothing was learned from this log.")
     rows = told.get("candidates") or []
