@@ -187,14 +187,14 @@ def _tried(rows: pd.DataFrame, mine: Ids, portfolio: Portfolio, now: int) -> Int
 def _attempts(rows: pd.DataFrame) -> Ints:
     if "max_attempts" not in rows:
         return np.ones(len(rows), dtype=np.int64)
-    return rows["max_attempts"].astype("Float64").fillna(1).to_numpy(dtype=np.int64)
+    return np.asarray(rows["max_attempts"].astype("Float64").fillna(1), dtype=np.int64)
 
 
 def _forgive_own_attempts(reasons: npt.NDArray[np.object_], rows: Ints, rules: RuleBook) -> None:
     """Drop the caps from the reasons of contacts that have begun: the plan counted all attempts."""
     caps = {r.id for r in rules.rules if r.kind == "frequency_cap"} | {"house.daily_attempt"}
     for i in rows.tolist():
-        reasons[i] = "|".join(w for w in reasons[i].split("|") if w not in caps)
+        reasons[i] = "|".join(w for w in str(reasons[i]).split("|") if w not in caps)
 
 
 def _add(reasons: npt.NDArray[np.object_], hit: Bools, name: str) -> None:
