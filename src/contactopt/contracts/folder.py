@@ -21,7 +21,7 @@ from contactopt.contracts.capacity import CAPACITY_COLUMNS
 from contactopt.contracts.csv_separator import OtherSeparatorError, check_separator
 from contactopt.contracts.csv_shape import shape_faults
 from contactopt.contracts.faults import Fault
-from contactopt.contracts.tables import TABLES
+from contactopt.contracts.tables import TABLES, TableSpec
 from contactopt.errors import ContractError
 
 __all__ = ["FolderContent", "read_folder", "table_place", "write_folder"]
@@ -36,8 +36,9 @@ _OTHER_FORMS = (
     ".orc",
 )  # fmt: skip
 
-#: what exports write where a value is missing. Taken as text, a collector called NULL would be
-#: somebody else, whose touches count against none of our caps; NA is Namibia, and a word
+#: what exports write where a value is missing, in columns of free text: a collector called NULL
+#: would be somebody else, whose touches count against none of our caps. Elsewhere such a word is a
+#: broken cell, and broken cells block: an end of validity that says null may have been one
 _NOTHING = ["", "NULL", "null", "None", "NaN", "nan", "NaT", "<NA>", "\\N", "N/A", "#N/A"]
 
 
@@ -199,13 +200,20 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     """Read text as text: the contract's kinds, not a guess by column, decide what it means."""
     check_separator(path, name, TABLES[name].columns if name in TABLES else CAPACITY_COLUMNS)
     frame = pd.read_csv(
-        path, dtype="str", keep_default_na=False, na_values=_NOTHING, encoding="utf-8-sig"
+        path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
     )
     spec = TABLES.get(name)
     for column in frame.columns:
+        if spec is not None and _is_free_text(spec, str(column)):
+            frame[column] = frame[column].mask(frame[column].isin(_NOTHING))
         if spec is not None and column not in spec.columns and str(column).startswith("x_"):
             frame[column] = _guess(frame[column])
     return frame
+
+
+def _is_free_text(spec: TableSpec, column: str) -> bool:
+    known = spec.columns.get(column)
+    return column.startswith("x_") if known is None else known.kind == "text"
 
 
 def _guess(text: pd.Series) -> pd.Series:

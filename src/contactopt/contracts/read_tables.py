@@ -138,9 +138,10 @@ def _look_alikes(spec: TableSpec, raw: pd.DataFrame, log: FaultLog) -> None:
     """
     if raw.empty and spec.on_fault != "customer":
         return
-    # of a table with rows, a column that must be there is told as missing
+    # of another table with rows, a column that must be there is told as missing
+    every = raw.empty or spec.on_fault == "customer"
     away = [c for c in spec.columns.values() if c.name not in raw]
-    absent = {_bare(c.name): c.name for c in away if raw.empty or not c.required}
+    absent = {_bare(c.name): c.name for c in away if every or not c.required}
     for name in raw.columns:
         meant = absent.get(_bare(name))
         if meant is not None and name not in spec.columns:
