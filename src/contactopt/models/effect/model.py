@@ -174,13 +174,8 @@ class EffectModel(BaseEstimator):
         (of the drawn action), ``paid`` (0/1), ``p_wait`` (P(pays), out of fold), ``reach``
         (probability that the drawn action reaches; ignored for wait), ``customer``, and if known
         ``hour`` (of the drawn action) and ``holdout``. Control customers are left out.
-
-        With ``decided_day`` (days from any origin), ``watched_days`` (for how long payments after
-        the decision are known, at most ten days) and ``paid_after_days`` (first of them; missing:
-        none) the effect is that of a contact that no other follows, by g-estimation; give all
-        decisions then, those whose window has not closed with ``paid`` missing. Without them it is
-        the effect of one step, this contact and whatever came after, which in a log where whoever
-        waits is contacted soon is close to nothing.
+        With `g_estimation.SEQUENCE_COLUMNS`, of all decisions (``paid`` missing where the window
+        is open), the effect is that of a contact that no other follows; without them, of one step.
         """
         self.channels_ = known_channels(self.like)
         for name in ("arms_", "uplift_", "wait_", "by_customer_", "wait_shift_"):
@@ -299,13 +294,8 @@ class EffectModel(BaseEstimator):
     ) -> EffectModel:
         rows = usable_decisions(decisions, self.channels_)
         sequence = decision_sequence(decisions)
-        posterior = channel_effects(
-            rows,
-            self.channels_,
-            sequence=sequence,
-            largest_weight=self.largest_weight,
-            shift_sd=self.shift_sd,
-        )
+        weighing = {"largest_weight": self.largest_weight, "shift_sd": self.shift_sd}
+        posterior = channel_effects(rows, self.channels_, sequence=sequence, **weighing)
         found = posterior.found
         known = ~np.isnan(found.effect)
         self.prior_only_ = not known.any()
