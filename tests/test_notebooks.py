@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: replaces what stands in the cell tagged `parameters`; tuning needs two horizons before its fit
-SMALL = {"01_quickstart": "200, 50, 0", "02_models": "600, 130, 0", "03_policy": "300, 70, 0"}
+SMALL = {"01_quickstart": "200, 50, 0", "02_models": "400, 130, 0", "03_policy": "300, 70, 0"}
 #: a home folder, a drive, or a folder only one machine has
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|Users|root|tmp|work|mnt|opt)/|\b[A-Z]:\\\\")
 
@@ -69,7 +69,7 @@ def test_runs_from_top_to_bottom(path: Path, kernel: str, tmp_path: Path) -> Non
     folder = tmp_path / "folder"
     folder.mkdir()
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, kernel_name=kernel, timeout=120, resources=resources).execute()
+    NotebookClient(notebook, kernel_name=kernel, timeout=600, resources=resources).execute()
     gc.collect()  # Jupyter's sockets, here and not in the test that comes next
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):

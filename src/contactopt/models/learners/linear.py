@@ -12,6 +12,8 @@ from contactopt.models.learners.linear_design import LinearDesign
 __all__ = ["LogisticLearner"]
 
 Floats = npt.NDArray[np.float64]
+#: coefficients and intercept
+Solution = tuple[Floats, float]
 #: of the commoner class, so many rows are as good as all for a line
 _MAX_COMMON = 50_000
 
@@ -70,11 +72,12 @@ class LogisticLearner:
         # constant columns are zeros: the penalty leaves their coefficients at nothing
         filled = _Rotated(design, np.any(design, axis=0, keepdims=True)[0])
         sign, centre = learned.columns()[1], weight @ design / weight.sum()
-        path = []
+        path: list[LogisticLearner] = []
+        start = None
         for strength in strengths:
             one = LogisticLearner(self.categories, strength, self.n_knots, self.signs)
             one.design_, one.centre_ = learned, centre
-            one.coef_, one.intercept_ = _monotone(filled, y, weight, sign, strength)
+            one.coef_, one.intercept_ = start = _monotone(filled, y, weight, sign, strength, start)
             path.append(one)
         return path
 
@@ -147,22 +150,35 @@ class _Rotated:
             out[self.free] = found if self.turn is None else found @ self.turn
         return out
 
+    def turned(self, coef: Floats) -> Floats:
+        """Return what the chosen columns see of coefficients of the design."""
+        return coef[self.free] if self.turn is None else self.turn @ coef[self.free]
+
 
 def _monotone(
-    filled: _Rotated, y: Floats, weight: Floats, sign: npt.NDArray[Any], strength: float
-) -> tuple[Floats, float]:
+    filled: _Rotated,
+    y: Floats,
+    weight: Floats,
+    sign: npt.NDArray[Any],
+    strength: float,
+    start: Solution | None,
+) -> Solution:
     """Coefficients and intercept; columns with the wrong sign are left out until none is left."""
     chosen = filled
     while True:
-        found, intercept = _solve(chosen.columns, y, weight, strength)
+        begin = None if start is None else (chosen.turned(start[0]), start[1])
+        found, intercept = _solve(chosen.columns, y, weight, strength, begin)
         coef = chosen.coefficients(found)
         wrong = coef * sign < 0
         if not wrong.any():
             return coef, intercept
-        chosen = _Rotated(chosen.design, chosen.free & ~wrong)
+        chosen, start = _Rotated(chosen.design, chosen.free & ~wrong), (coef, intercept)
 
 
-def _solve(design: Floats, y: Floats, weight: Floats, strength: float) -> tuple[Floats, float]:
+def _solve(
+    design: Floats, y: Floats, weight: Floats, strength: float, begin: Solution | None
+) -> Solution:
+    """Coefficients and intercept; from those of a near problem half of the steps are enough."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
@@ -170,7 +186,11 @@ def _solve(design: Floats, y: Floats, weight: Floats, strength: float) -> tuple[
         paying = float(weight @ y)
         return np.zeros(0), float(np.log(paying / (weight.sum() - paying)))
     # collinear columns: Newton steps converge where L-BFGS crawls
-    model = LogisticRegression(C=1.0 / strength, solver="newton-cholesky", max_iter=100, tol=1e-6)
+    model = LogisticRegression(
+        C=1.0 / strength, solver="newton-cholesky", max_iter=100, tol=1e-6, warm_start=True
+    )
+    if begin is not None:
+        model.coef_, model.intercept_ = begin[0][None, :], np.array([begin[1]])
     # one thread: spinning BLAS threads cost more than they bring, and the sums stay the same
     with threadpool_limits(limits=1):
         fitted: Any = model.fit(design, y, sample_weight=weight)
