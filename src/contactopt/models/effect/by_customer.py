@@ -13,10 +13,10 @@ from scipy.special import expit, logit
 from contactopt.models.effect.channels import stable_propensity
 from contactopt.models.effect.choice import LEVEL, EffectChoice, cross_fit_effects, judge
 from contactopt.models.effect.evidence import difference_p_value, feature_design
-from contactopt.models.effect.plain import clipped_weights, speaks
 from contactopt.models.effect.scores import EffectRows, dr_scores
 from contactopt.models.effect.shown import Differences
 from contactopt.models.effect.uplift import MIN_EVENTS, sampled
+from contactopt.models.effect.weighting import clipped_weights, speaks
 from contactopt.models.learners.boosted import BoostingPlan
 from contactopt.models.learners.encoder import Encoder
 from contactopt.models.learners.splits import group_hash

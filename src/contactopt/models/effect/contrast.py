@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
+from contactopt.models.effect.weighting import arm_means, clipped_weights, speaks
+
 __all__ = ["Contrast", "drawn_contrast"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: arms with fewer drawn rows, or fewer payers or non-payers, say nothing
-_MIN_ROWS, _MIN_EVENTS = 30, 5
 _LIMIT = 4.0
 
 
@@ -55,14 +55,6 @@ class Contrast:
     covariance: Floats
     drawn: Ints
     clipped_share: float
-
-
-def _clipped(weight: Floats, arm: Ints, n_arms: int, largest: float) -> tuple[Floats, float]:
-    """Weights scaled to mean 1 per arm and cut at ``largest`` times that mean."""
-    row = arm + 1
-    count = np.maximum(np.bincount(row, minlength=n_arms + 1), 1)
-    scaled = weight / (np.bincount(row, weights=weight, minlength=n_arms + 1) / count)[row]
-    return np.minimum(scaled, largest), float((scaled > largest).mean()) if len(arm) else 0.0
 
 
 def _wait_shift(z: Floats, y: Floats, w: Floats, sd: float) -> tuple[float, float]:
@@ -143,9 +135,12 @@ def drawn_contrast(
     drawn = np.bincount(arm + 1, minlength=n_arms + 1)
     effect = np.full(n_arms, np.nan)
     empty = np.zeros((n_arms, n_arms))
-    weight, cut = _clipped(1.0 / propensity, arm, n_arms, largest_weight)
+    inverse = 1.0 / propensity
+    # of mean 1 per arm, so that the prior of the shift weighs as much as it says
+    weight = inverse / arm_means(inverse, arm, n_arms)
+    weight, cut = clipped_weights(weight, arm, n_arms, largest_weight)
     wait = arm == -1
-    if not _speaks(y[wait]):
+    if not speaks(y[wait]):
         return Contrast(0.0, shift_sd, effect, empty, drawn[1:], cut)
     z = logit(np.clip(p_wait, 1e-6, 1 - 1e-6))
     b, curvature = _wait_shift(z[wait], y[wait], weight[wait], shift_sd)
@@ -157,7 +152,7 @@ def drawn_contrast(
     influence = np.zeros((n_clusters, n_arms))
     for c in range(n_arms):
         rows = arm == c
-        if not _speaks(y[rows]):
+        if not speaks(y[rows]):
             continue
         w, r = weight[rows], reach[rows]
         effect[c], slope = _solve(z[rows], y[rows], r, w, float(start[c]))
@@ -179,8 +174,3 @@ def drawn_contrast(
         drawn=drawn[1:],
         clipped_share=cut,
     )
-
-
-def _speaks(y: Floats) -> bool:
-    ones = float(y.sum())
-    return len(y) >= _MIN_ROWS and min(ones, len(y) - ones) >= _MIN_EVENTS

@@ -29,7 +29,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from contactopt.contracts.vocabulary import WAIT
-from contactopt.models.effect.plain import clipped_weights, speaks
+from contactopt.models.effect.weighting import clipped_weights, speaks
 
 __all__ = ["FOLLOWED_DAYS", "SEQUENCE_COLUMNS", "LoneContacts", "lone_contacts"]
 

@@ -13,16 +13,15 @@ import pandas as pd
 from contactopt.errors import ContractError
 from contactopt.models.effect.logging_policy import estimated_policy
 from contactopt.models.effect.scores import EffectRows
+from contactopt.models.effect.weighting import MIN_EVENTS, MIN_ROWS, clipped_weights, speaks
 from contactopt.models.learners.boosted import BoostingPlan
 from contactopt.models.learners.splits import content_order, group_hash, own_hash
 
-__all__ = ["PlainRows", "clipped_weights", "plain_rows", "speaks"]
+__all__ = ["PlainRows", "plain_rows"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _log = logging.getLogger(__name__)
-#: arms with fewer rows, or fewer payers or non-payers, say nothing
-_MIN_ROWS, _MIN_EVENTS = 30, 5
 #: where the propensity is estimated: every arm at least this likely, for this share of the rows
 _OVERLAP, _OVERLAP_ROWS = 0.02, 0.5
 
@@ -59,22 +58,6 @@ class PlainRows:
     propensity: str
     verdict: str
     record: dict[str, Any]
-
-
-def speaks(y: Floats) -> bool:
-    """Whether rows of one arm are enough to say anything."""
-    ones = float(y.sum())
-    return len(y) >= _MIN_ROWS and min(ones, len(y) - ones) >= _MIN_EVENTS
-
-
-def clipped_weights(weight: Floats, arm: Ints, n_arms: int, largest: float) -> tuple[Floats, float]:
-    """Cut weights at ``largest`` times the arm's mean; also return the share that was cut."""
-    row = arm + 1
-    count = np.maximum(np.bincount(row, minlength=n_arms + 1), 1)
-    mean = np.bincount(row, weights=weight, minlength=n_arms + 1) / count
-    limit = largest * mean[row]
-    cut = weight > limit
-    return np.minimum(weight, limit), float(cut.mean()) if len(arm) else 0.0
 
 
 def _column(values: Any, n: int, what: str) -> npt.NDArray[Any]:
@@ -251,12 +234,12 @@ def _verdict(y: Floats, code: Ints, arms: tuple[Any, ...], control: Any) -> tupl
         )
     if not speaks(y[code == -1]):
         return speaking, (
-            f"fewer than {_MIN_ROWS} rows waited, or fewer than {_MIN_EVENTS} of them paid or did "
+            f"fewer than {MIN_ROWS} rows waited, or fewer than {MIN_EVENTS} of them paid or did "
             "not pay"
         )
     if len(speaking) == 0:
         return speaking, (
-            f"no action has {_MIN_ROWS} rows with {_MIN_EVENTS} that paid and {_MIN_EVENTS} that "
+            f"no action has {MIN_ROWS} rows with {MIN_EVENTS} that paid and {MIN_EVENTS} that "
             "did not"
         )
     return speaking, ""
