@@ -162,6 +162,15 @@ def own_pack(tmp_path, old="", new=""):
     return RulesConfig(packs=("auto", str(path)))
 
 
+@pytest.mark.parametrize("name", ["x.json", "x.yaml"])
+def test_a_key_that_stands_twice_is_no_pack(tmp_path, name):
+    """Of two windows only one can be meant, and a plain reader would take the later in silence."""
+    twice = tmp_path / name
+    twice.write_text('{"rules": [{"id": "x.a", "kind": "hours", "kind": "cap"}]}', "utf-8")
+    with pytest.raises(RulePackError, match=rf"{name}: not readable: key 'kind' stands twice"):
+        RuleBook.load(RulesConfig(packs=(str(twice),)))
+
+
 def test_a_pack_in_yaml_is_short_and_read_from_disk_again(tmp_path):  # 002-06
     config = own_pack(tmp_path)
     book = RuleBook.load(config, "2026-06-02T12:00Z")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,6 +14,7 @@ import yaml
 from contactopt.compliance.data_tables import shipped_packs, table
 from contactopt.compliance.pack_check import DEFAULTS, check_pack
 from contactopt.compliance.rule import EVERYWHERE, Reach, Rule
+from contactopt.config.unique_keys import json_value, yaml_value
 from contactopt.errors import RulePackError
 
 __all__ = ["OURS", "in_profile", "pack_texts", "read_packs", "rule_of", "rules_of"]
@@ -90,8 +90,7 @@ def read_packs(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def _parsed(name: str, text: str) -> tuple[Any, tuple[str, ...]]:
     """Return a pack and its faults; the same text is read once. Callers must not change it."""
     try:
-        yaml_text = name.endswith((".yaml", ".yml"))
-        data = yaml.safe_load(text) if yaml_text else json.loads(text)
+        data = (yaml_value if name.endswith((".yaml", ".yml")) else json_value)(text)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         return {}, ("not readable: " + str(error).replace("\n", " "),)
     return data, tuple(check_pack(data))

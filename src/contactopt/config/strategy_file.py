@@ -32,7 +32,7 @@ from contactopt.config.sections import (
     TemplateConfig,
     TrackingConfig,
 )
-from contactopt.config.yaml_text import yaml_value
+from contactopt.config.unique_keys import yaml_value
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.contracts.vocabulary import CHANNELS, INBOUND_ONLY
 from contactopt.errors import ConfigError

@@ -1,12 +1,13 @@
-"""YAML in which no key stands twice: the reader of PyYAML keeps the last one and says nothing."""
+"""YAML and JSON in which no key stands twice: plain readers keep the last one and say nothing."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
 
-__all__ = ["yaml_value"]
+__all__ = ["json_value", "yaml_value"]
 
 
 class _OnceEach(yaml.SafeLoader):
@@ -39,3 +40,28 @@ def yaml_value(text: str) -> Any:
     """
     # our own loader is a safe one
     return yaml.load(text, Loader=_OnceEach)
+
+
+def json_value(text: str) -> Any:
+    """Read JSON text as plain values.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or an object has a key twice.
+
+    Examples
+    --------
+    >>> json_value('{"slots": [9, 10]}')
+    {'slots': [9, 10]}
+    """
+    return json.loads(text, object_pairs_hook=_once_each)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twice!r} stands twice in an object")
+    return found
