@@ -168,6 +168,9 @@ def test_usage_below_zero_and_one_instant_and_currency():
         ScoredBatch.from_frame(two, currency="USD")
     with pytest.raises(ContractError, match="currency: several"):
         make(scores().assign(currency="EUR"))
+    for no_code in ("dollars", "usd", ""):
+        with pytest.raises(ContractError, match="currency: not an ISO 4217 code"):
+            make(scores(), currency=no_code)
     with pytest.raises(ContractError, match=r"as_of: missing(.|\n)*currency: missing"):
         ScoredBatch.from_frame(scores())
     with pytest.raises(ContractError, match="missing column 'value'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -91,7 +92,10 @@ def _one_currency(raw: pd.DataFrame, given: str | None, faults: list[str]) -> st
         told = "several" if found else "missing: give it as column or argument"
         faults.append(f"currency: {told}")
         return None
-    return found.pop()
+    code = str(found.pop())
+    if re.fullmatch("[A-Z]{3}", code) is None:
+        faults.append("currency: not an ISO 4217 code such as USD")
+    return code
 
 
 # ---- reading and checking ----------------------------------------------------------------------
