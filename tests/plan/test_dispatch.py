@@ -85,6 +85,19 @@ def test_only_what_was_drawn_is_executed(plan):
     assert text == plan.to_csv()
 
 
+def test_contacts_of_the_morning_are_not_dispatched_again_at_noon(plan):
+    """A plan made anew holds what stands of the earlier one, and some of it is over."""
+    frame = plan.to_frame()
+    spoken = frame["start_before"].notna()
+    noon = frame["start_before"][spoken].quantile(0.5, interpolation="lower")
+    # standing rows keep the instant of their own decision
+    later = frame.assign(decided_at=frame["decided_at"].where(frame.index % 2 == 0, noon))
+    sent = rows(dispatch_csv(later) or "")
+    over = set(frame["decision_id"][spoken & (frame["start_before"] <= noon)])
+    assert 0 < len(over) < len(frame)
+    assert {r["decision_id"] for r in sent} == set(frame["decision_id"]) - over
+
+
 @pytest.mark.parametrize("zone", ["pool", "America/Sao_Paulo"])
 def test_local_columns_show_the_clock_asked_for(plan, zone):
     wanted = {"pool": "Asia/Kolkata"}.get(zone, zone)

@@ -62,7 +62,7 @@ def export(
         contactopt export plan --out all.csv --separator ";" --excel
         contactopt export plan --out x.csv --column decision_id=REF --column contact_point_id=TO
     """
-    from contactopt.plan.dispatch import dispatch_csv
+    from contactopt.plan.dispatch import dispatch_csv, open_rows
     from contactopt.plan.log.written_plan import read_plan
 
     if zone not in ("customer", "pool") and zone not in available_timezones():
@@ -70,7 +70,8 @@ def export(
             f"unknown time zone {zone!r}", hint="customer, pool, or an IANA name: America/Bogota"
         )
     frame, pools, _ = read_plan(plan)
-    rows = frame if pool is None else frame[frame["pool"] == pool]
+    rows = open_rows(frame)
+    rows = rows if pool is None else rows[rows["pool"] == pool]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         dispatch_csv(

@@ -3,6 +3,8 @@
 One row per contact, in the order of execution, with the key under which its outcome must come
 back (``decision_id``). The file holds until ``start_before`` of each row and no longer: whoever
 executes looks at the clock, and at holds and payments that came in since, before every contact.
+What may no longer start at the newest instant of the plan itself, as contacts of the morning in a
+plan made anew at noon, is not in it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from contactopt.errors import ConfigError
 from contactopt.journal.local_time import local_us
 from contactopt.plan.delimited import FORMULAS, delimited_bytes, read_delimited, replace_file
 
-__all__ = ["DISPATCH_COLUMNS", "dispatch_csv", "dispatch_frame", "read_dispatch"]
+__all__ = ["DISPATCH_COLUMNS", "dispatch_csv", "dispatch_frame", "open_rows", "read_dispatch"]
 
 #: columns of the file, in its order
 DISPATCH_COLUMNS = (
@@ -51,6 +53,27 @@ DISPATCH_COLUMNS = (
 _SECOND_US, _MINUTE_US = 1_000_000, 60_000_000
 
 
+def open_rows(plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a plan that may still start at its newest instant.
+
+    Parameters
+    ----------
+    plan : DataFrame
+        The plan of the contract.
+
+    Returns
+    -------
+    DataFrame
+        Rows of rank 1 whose ``start_before`` lies after the newest ``decided_at`` of the plan;
+        those without one (letters) stay.
+    """
+    rows = plan[plan["rank"] == 1] if "rank" in plan else plan
+    if "decided_at" not in rows or len(rows) == 0:
+        return rows
+    before = _instants(rows, "start_before")
+    return rows[(before == NO_INSTANT) | (before > _instants(rows, "decided_at").max())]
+
+
 def dispatch_frame(
     plan: pd.DataFrame,
     *,
@@ -64,7 +87,7 @@ def dispatch_frame(
     ----------
     plan : DataFrame
         The plan of the contract, as `ContactPlan.to_frame` and ``plan.parquet`` give it. Only
-        rows of rank 1 are taken: executing another is off-plan.
+        its `open_rows` are taken: executing another is off-plan.
     pool : str, optional
         One pool only.
     pools : mapping of str to str, optional
@@ -102,14 +125,14 @@ def dispatch_frame(
     >>> dispatch_frame(plan).loc[0, ["slot_start", "slot_start_local"]].tolist()
     ['2026-06-02T13:00:00Z', '2026-06-02T09:00:00-04:00']
     """
-    rows = plan[plan["rank"] == 1] if "rank" in plan else plan
-    known = {*(pools or {}), *rows["pool"].dropna().unique()}
+    known = {*(pools or {}), *plan["pool"].dropna().unique()}
+    if pool is not None and pool not in known:
+        raise ConfigError(
+            f"the plan has no pool {pool!r}" + _did_you_mean(pool, known),
+            hint=f"pools there are: {', '.join(sorted(known)) or 'none'}",
+        )
+    rows = open_rows(plan)
     if pool is not None:
-        if pool not in known:
-            raise ConfigError(
-                f"the plan has no pool {pool!r}" + _did_you_mean(pool, known),
-                hint=f"pools there are: {', '.join(sorted(known)) or 'none'}",
-            )
         rows = rows[rows["pool"] == pool]
     order = [c for c in ("pool", "slot_start", "priority", "customer_id") if c in rows]
     rows = rows.sort_values(order, na_position="last", kind="stable", ignore_index=True)
