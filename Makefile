@@ -30,7 +30,7 @@ demo: setup ## Simulate, fit, register, rank: everything lands in contactopt-dem
 lint: setup ## Format check, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --threads 2 --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 test: lint ## All checks: lint, then tests, doctests and the README on two workers
