@@ -55,15 +55,39 @@ def test_all_faults_at_once_with_typo_hints() -> None:  # 000-01
         ({"pools": {"a": {"time_zone": "Mars/Base"}}}, "unknown time zone"),
         ({"pools": {"a": {"serves": {"channels": ["fax"]}}}}, "unknown channel 'fax'"),
         ({"slots": [25]}, "slots"),
+        ({"data_delay": {"payment": 24}}, "unknown table 'payment' .did you mean 'payments'"),
+        ({"exchange_rates": {"euro": 1.1}}, "'euro' is no ISO 4217 code"),
+        ({"pools": [{"pool": "a"}, {"pool": "a"}]}, "pool 'a' stands twice"),
         (
             {"templates": [{"template_id": "t", "channel": "sms"}] * 2},
-            "template_id is used twice",
+            "template_id is used twice: 't'",
         ),
     ],
 )
 def test_bad_values_are_refused(data: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         StrategyConfig.from_mapping(data)
+
+
+def test_faults_between_sections_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        StrategyConfig.from_mapping(
+            {
+                "pools": {"a": {"time_zone": "Mars/Base", "serves": {"channels": ["fax"]}}},
+                "templates": [{"template_id": "t", "channel": "sms", "offers": ["gone"]}] * 2,
+                "data_delay": {"touchs": 4},
+            }
+        )
+    text = str(caught.value)
+    assert "strategy: 6 fault(s)" in text
+    for words in ("'fax'", "'touchs'", "'Mars/Base'", "'gone'", "twice: 't'"):
+        assert words in text
+    assert text.count("'gone'") == 2  # once per template that names it
+
+
+def test_a_horizon_by_stage_is_told_to_have_no_effect(caplog) -> None:
+    StrategyConfig.from_mapping({"horizon_days_by_stage": {"charged_off": 90}})
+    assert "read but not used: every stage is watched for 30 days" in caplog.text
 
 
 def test_own_channel_follows_its_root() -> None:

@@ -30,7 +30,7 @@ class ObjectiveConfig(Section):
     """What is maximised: margin on money that contact adds, net of cost and harm."""
 
     horizon_days: int = Field(default=30, ge=1, le=365)
-    #: horizon of a debt stage, for example {"charged_off": 90}; others use ``horizon_days``
+    #: reserved for a horizon per debt stage: read, told, and not used yet
     horizon_days_by_stage: dict[str, int] = Field(default_factory=dict)
     margin_share: Share = 1.0
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from contactopt.config.channel_defaults import channel_root, resolved_channel
+from contactopt.config.cross_checks import cross_faults, likely
 from contactopt.config.sections import (
     ChannelConfig,
     ExplorationConfig,
@@ -34,11 +34,11 @@ from contactopt.config.sections import (
 )
 from contactopt.config.unique_keys import yaml_value
 from contactopt.contracts.action_space import ActionSpace
-from contactopt.contracts.vocabulary import CHANNELS, INBOUND_ONLY
 from contactopt.errors import ConfigError
 
 __all__ = ["StrategyConfig", "example_strategy_text"]
 
+_log = logging.getLogger(__name__)
 #: keys of these sections may also stand at the top of the file
 _HOISTED = ("objective", "rules")
 _DEFAULT_CHANNELS = ("call_agent", "call_bot", "sms", "whatsapp", "email", "letter")
@@ -128,81 +128,24 @@ class StrategyConfig(Section):
         try:
             return cls.model_validate(_lists_to_mappings(_hoist(dict(data))))
         except ValidationError as error:
+            faults = _explain(error)
             raise ConfigError(
-                f"{source}: {error.error_count()} fault(s)\n" + "\n".join(_explain(error)),
+                f"{source}: {len(faults)} fault(s)\n" + "\n".join(faults),
                 hint="`contactopt init DIR` writes an annotated strategy.yaml that shows every key",
             ) from None
 
     # ---- cross checks --------------------------------------------------------------------
 
     @model_validator(mode="after")
-    def _channels_exist(self) -> StrategyConfig:
-        for name, channel in self.channels.items():
-            known = name in CHANNELS or channel.like in CHANNELS
-            if not known:
-                raise ValueError(
-                    f"unknown channel {name!r}{_meant(name, CHANNELS)}; a channel of your own "
-                    "needs `like:` one of the contract's channels"
-                )
-            if (channel.like or name) in INBOUND_ONLY:
-                raise ValueError(f"channel {name!r} can only come in: it cannot be planned")
-        for where, channels in self._named_channels():
-            for c in channels:
-                if c not in self.channels and c not in CHANNELS:
-                    raise ValueError(f"{where} names unknown channel {c!r}{_meant(c, CHANNELS)}")
-        return self
-
-    def _named_channels(self):
-        for name, pool in self.pools.items():
-            yield f"pool {name!r}", pool.serves.channels
-        for t in self.templates:
-            yield f"template {t.template_id!r}", (t.channel,)
-        turns = self.orchestration
-        for first, then in turns.fallback_chains.items():
-            yield "orchestration.fallback_chains", (first, then)
-        yield "orchestration.vendors", tuple(turns.vendors)
-        for state, allowed in turns.treatments:
-            yield f"orchestration.treatments.{state}", allowed.channels
-        yield "safety.incumbent", tuple(row.channel for row in self.safety.incumbent)
-
-    @model_validator(mode="after")
-    def _zones_exist(self) -> StrategyConfig:
-        for name, pool in self.pools.items():
-            if pool.time_zone not in available_timezones():
-                raise ValueError(f"pool {name!r}: unknown time zone {pool.time_zone!r} (IANA name)")
-        return self
-
-    @model_validator(mode="after")
-    def _treatments_exist(self) -> StrategyConfig:
-        known = {t.template_id for t in self.templates}
-        for state, allowed in self.orchestration.treatments:
-            for name in allowed.templates:
-                if name not in known:
-                    raise ValueError(
-                        f"orchestration.treatments.{state} names unknown template "
-                        f"{name!r}{_meant(name, known)}"
-                    )
-        offers = {o.offer_id for o in self.offers}
-        for t in self.templates:
-            for name in t.offers or ():
-                if name not in offers:
-                    raise ValueError(
-                        f"template {t.template_id!r} names unknown offer {name!r}"
-                        f"{_meant(name, offers)}"
-                    )
-        for first, then in self.orchestration.fallback_chains.items():
-            if first == then:
-                raise ValueError(f"orchestration.fallback_chains: {first!r} follows itself")
-        return self
-
-    @model_validator(mode="after")
-    def _ids_unique(self) -> StrategyConfig:
-        for kind, ids in (
-            ("template_id", [t.template_id for t in self.templates]),
-            ("offer_id", [o.offer_id for o in self.offers]),
-        ):
-            if len(ids) != len(set(ids)):
-                raise ValueError(f"a {kind} is used twice")
+    def _parts_agree(self) -> StrategyConfig:
+        faults = cross_faults(self)
+        if faults:
+            raise ValueError("\n".join(faults))
+        if self.objective.horizon_days_by_stage:
+            _log.warning(
+                "objective.horizon_days_by_stage is read but not used: every stage is watched for "
+                "%d days", self.objective.horizon_days,
+            )  # fmt: skip
         return self
 
     # ---- what the rest of the house asks ----------------------------------------------------
@@ -272,6 +215,10 @@ def _lists_to_mappings(data: dict[str, Any]) -> dict[str, Any]:
         data["channels"] = {k: v or {} for k, v in channels.items()}
     pools = data.get("pools")
     if isinstance(pools, list) and all(isinstance(p, Mapping) and "pool" in p for p in pools):
+        names = [p["pool"] for p in pools]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"pool {twice!r} stands twice", hint="give each pool once")
         data["pools"] = {p["pool"]: {k: v for k, v in p.items() if k != "pool"} for p in pools}
     return data
 
@@ -282,9 +229,10 @@ def _explain(error: ValidationError) -> list[str]:
         where = ".".join(str(p) for p in fault["loc"])
         if fault["type"] == "extra_forbidden":
             key = str(fault["loc"][-1])
-            lines.append(f"  {where}: unknown key{_meant(key, _keys_at(fault['loc'][:-1]))}")
+            lines.append(f"  {where}: unknown key{likely(key, _keys_at(fault['loc'][:-1]))}")
         else:
-            lines.append(f"  {where or 'strategy'}: {fault['msg']}")
+            told = fault["msg"].removeprefix("Value error, ").splitlines()
+            lines += [f"  {where or 'strategy'}: {one}" for one in told]
     return lines
 
 
@@ -309,8 +257,3 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
         return [*StrategyConfig.model_fields, *hoisted]
     section = sections.get(str(location[0]))
     return list(section.model_fields) if section else []
-
-
-def _meant(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
