@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 import contactopt as co
 from contactopt.config import StrategyConfig
 from contactopt.errors import ConfigError, StalenessError
+from contactopt.policy import scorer
 from contactopt.policy.batch import score_portfolio
 
 CONFIG = StrategyConfig.from_mapping(
@@ -96,6 +97,20 @@ def test_saved_and_loaded_strategy_plans_the_same(portfolio, as_of, fitted, tmp_
     pd.testing.assert_frame_equal(plans[0].to_frame(), plans[1].to_frame())
     pd.testing.assert_frame_equal(plans[0].decisions(), plans[1].decisions())
     assert plans[0].batch_id == plans[1].batch_id
+
+
+def test_nobody_is_alarmed_by_customers_without_arrears(
+    portfolio, as_of, fitted, tmp_path, caplog, monkeypatch
+) -> None:
+    """Their stage is no unseen level, for models learn from arrears; the scores stay the same."""
+    fitted.save(tmp_path / "s")
+    told, plain = (co.ContactStrategy.load(tmp_path / "s") for _ in range(2))
+    batch = told.score(portfolio, as_of=as_of)
+    assert (pd.Series(batch.segment).str.split(" · ").str[0] == "current").any()
+    assert not [m for m in caplog.messages if "debt.stage" in m or "debt.status" in m]
+    monkeypatch.setattr(scorer, "_without_words_of_no_arrears", lambda features: features)
+    assert_equal_batches(batch, plain.score(portfolio, as_of=as_of))
+    assert [m for m in caplog.messages if "debt.stage" in m]
 
 
 def test_equal_fits_give_equal_bundles(portfolio, as_of, fitted) -> None:

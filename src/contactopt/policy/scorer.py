@@ -26,6 +26,8 @@ from contactopt.segments import stage_of
 __all__ = ["ScoringModels", "score_block"]
 
 Floats = npt.NDArray[np.float64]
+#: columns that name the arrears
+_WORDS_OF_ARREARS = ("debt.stage", "debt.status")
 
 
 class ScoringModels(Protocol):
@@ -73,6 +75,7 @@ def score_block(
         n customers by m actions; empty for an empty block.
     """
     actions = config.action_space
+    features = _without_words_of_no_arrears(features)
     p_wait = models.effect.predict_wait(models.payment.predict_proba(features)[:, 1])
     amount = _bounded_amount(models.amount.predict(features), view)
     reach = _reach(view, features, models, verdict, actions)
@@ -167,6 +170,21 @@ def score_block(
         constant_value=None if constant is None else constant.value,
         constant_spread=None if constant is None else constant.spread,
     )
+
+
+def _without_words_of_no_arrears(features: pd.DataFrame) -> pd.DataFrame:
+    """Blank stage and status of customers who owe nothing that is due.
+
+    Models learn from arrears alone and read such words as missing. Nobody there can be planned, so
+    a warning about unseen levels each night would be a false alarm.
+    """
+    here = [name for name in _WORDS_OF_ARREARS if name in features]
+    if "debt.stage" not in here:
+        return features
+    current = (features["debt.stage"] == "current").to_numpy(dtype=bool)
+    if not current.any():
+        return features
+    return features.assign(**{name: features[name].where(~current) for name in here})
 
 
 def _corrected(
