@@ -168,12 +168,12 @@ def test_decisions_that_teach_nothing(more) -> None:
 def test_thresholds_are_those_of_the_models() -> None:  # 004-06
     from contactopt.contracts import ladder as ours
     from contactopt.models.amount import model as amount
-    from contactopt.models.effect import contrast
+    from contactopt.models.effect import weighting
     from contactopt.models.payment import outcome as payment
 
     assert ours._PAYERS == amount._MIN_PAYERS >= payment._MIN_ROWS
     assert ours._BOTH_KINDS == payment._MIN_CLASS
-    assert (ours._PER_ARM, ours._EVENTS) == (contrast._MIN_ROWS, contrast._MIN_EVENTS)
+    assert (ours._PER_ARM, ours._EVENTS) == (weighting.MIN_ROWS, weighting.MIN_EVENTS)
 
 
 def test_row_order_does_not_matter() -> None:
