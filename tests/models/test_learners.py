@@ -44,6 +44,20 @@ def test_bends_find_a_hump_that_a_line_cannot():
     np.testing.assert_allclose(parts.sum(axis=1), bent.logit(X[:20]), atol=1e-10)
 
 
+@pytest.mark.parametrize("n", [60, 900])  # fewer rows than columns of the design, and more
+def test_a_line_begun_at_the_penalty_before_ends_where_a_fresh_one_does(n):
+    rng = np.random.default_rng(n)
+    X = rng.normal(size=(n, 20))
+    X[:, 1] = X[:, 0] + 0.01 * rng.normal(size=n)  # nearly collinear
+    y = (rng.random(n) < 1 / (1 + np.exp(-X[:, 0] + X[:, 3] ** 2 - 1))).astype(float)
+    given = {"categories": [], "n_knots": 4, "signs": {3: -1}}
+    strengths = (300.0, 30.0, 3.0)
+    path = LogisticLearner(**given).fit_path(X, y, np.ones(n), strengths)
+    for strength, begun in zip(strengths, path, strict=True):
+        fresh = LogisticLearner(strength=strength, **given).fit(X, y, np.ones(n))
+        np.testing.assert_allclose(begun.logit(X), fresh.logit(X), atol=0.02)
+
+
 def test_very_many_common_rows_are_thinned_without_moving_the_level():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(130_000, 2))

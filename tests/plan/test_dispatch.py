@@ -98,6 +98,24 @@ def test_contacts_of_the_morning_are_not_dispatched_again_at_noon(plan):
     assert {r["decision_id"] for r in sent} == set(frame["decision_id"]) - over
 
 
+def test_the_command_says_how_many_are_over(plan, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from contactopt.cli import app
+
+    plan.write(tmp_path / "plan")
+    frame, pools, rest = read_plan(tmp_path / "plan")
+    noon = frame["start_before"].quantile(0.5, interpolation="lower")
+    over = int((frame["start_before"] <= noon).sum())
+    anew = (frame.assign(decided_at=noon), pools, rest)
+    monkeypatch.setattr("contactopt.plan.log.written_plan.read_plan", lambda folder: anew)
+    file = tmp_path / "all.csv"
+    done = CliRunner().invoke(app, ["export", str(tmp_path / "plan"), "--out", str(file)])
+    assert done.exit_code == 0, done.output
+    assert f"{over} contact(s) of the plan may no longer start and are left out" in done.output
+    assert len(rows(file.read_text("utf-8"))) == len(frame) - over
+
+
 @pytest.mark.parametrize("zone", ["pool", "America/Sao_Paulo"])
 def test_local_columns_show_the_clock_asked_for(plan, zone):
     wanted = {"pool": "Asia/Kolkata"}.get(zone, zone)

@@ -71,6 +71,7 @@ def export(
         )
     frame, pools, _ = read_plan(plan)
     rows = open_rows(frame)
+    over = int((frame["rank"] == 1).sum()) - len(rows)
     rows = rows if pool is None else rows[rows["pool"] == pool]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -86,6 +87,8 @@ def export(
             formulas="keep" if keep_formulas else "quote",
         )
     notes = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
+    if over:
+        notes.append(f"{over:,} contact(s) of the plan may no longer start and are left out")
     first_end = rows["start_before"].dropna().min() if len(rows) else None
     result: dict[str, Any] = {
         "file": out,
