@@ -31,6 +31,8 @@ CHUNK, _CHUNKS = 4096, 32
 #: how far cell prices may move before idle pairs are looked for anew: as a share of the price, and
 #: of what a pair is worth on average
 _REACH, _LEAST_REACH = 0.15, 0.02
+#: a price radius shrinks at most to this share at once
+_LEAST_SHRINK = 0.05
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,9 @@ class Solver:
             there, length = self._armijo(method, tau, here, step, last)
             if there is None:
                 break
-            radius = radius * (2.0 if length == 1.0 else 0.5)
+            # a step that had to be cut to a hundredth would be cut again: the radius follows it
+            shrink = min(max(2.0 * length, _LEAST_SHRINK), 0.5)
+            radius = radius * (2.0 if length == 1.0 else shrink)
             here = there
         return here
 
@@ -206,9 +210,11 @@ class Solver:
             if not moved.any():
                 return None, length
             there = self.evaluate(method, tau, prices)
-            if there.dual <= here.dual + 1e-4 * float(here.gradient @ moved) + noise:
+            slope, end = float(here.gradient @ moved), float(there.gradient @ moved)
+            if there.dual <= here.dual + 1e-4 * slope + noise:
                 return there, length
-            length *= 0.3
+            # the slope at both ends says about where between them the least value lies
+            length *= min(max(slope / (slope - end), 0.1), 0.5) if end > slope else 0.3
             if length < 1e-7:
                 return None, length
         return None, length

@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float64]
 _TAUS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
 #: samples on which larger problems find their first prices, one after the other
 _SAMPLES = (4_000, 24_000)
+#: largest violation of a row, as a share of it, with which the next lower smoothing may begin
+_SOLVED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,14 @@ def solve_plain(
     """
     solver = solver or Solver(problem, n_threads=n_threads)
     n = len(problem.weight)
-    n = len(problem.weight)
     found = None
     if n < 3 * _SAMPLES[0]:
         found = _exactly(solver, start, target_gap)
     elif start is not None:
         solver.narrow = True
         at = int(np.argmin(np.abs(np.log(np.array(_TAUS) / max(smoothing, _TAUS[-1])))))
-        found = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
-    if found is None or found[0].residual > 1e-3:
+        found = _settle(solver, start, at, target_gap)
+    if found is None or found[0].residual > _SOLVED:
         solver.narrow = False
         found = _from_nothing(solver, target_gap)
     best, tau = found
@@ -122,25 +123,54 @@ def _from_nothing(solver: Solver, target_gap: float) -> tuple[Evaluation, float]
         if n < 3 * size:
             break
         part = Solver(problem.sample(n // size), n_threads=solver.n_threads, narrow=at > 0)
-        found, tau = _walk(part, start, _TAUS[at:], target_gap, 1e-4)
+        found, tau = _walk(part, start, _TAUS[at:], target_gap, 1e-4, max_passes=100)
         start, at = found.prices, _TAUS.index(tau)
         solver.passes += part.passes * len(part.problem.weight) / n
     solver.narrow = at > 0
-    return _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
+    return _settle(solver, start, at, target_gap)
+
+
+def _settle(solver: Solver, start: Floats, at: int, target_gap: float) -> tuple[Evaluation, float]:
+    """Walk down from a tau at which given prices are thought to be near, from higher ones if not.
+
+    Prices of a sample or of yesterday may lie too far off for little smoothing: where steps crawl,
+    ten times as much of it leads there.
+    """
+    while True:
+        found = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
+        if found[0].residual <= _SOLVED or at == 0:
+            return found
+        start, at = found[0].prices, at - 1
 
 
 def _walk(
-    solver: Solver, start: Floats, taus: tuple[float, ...], target_gap: float, tolerance: float
+    solver: Solver,
+    start: Floats,
+    taus: tuple[float, ...],
+    target_gap: float,
+    tolerance: float,
+    *,
+    max_passes: int = 25,
 ) -> tuple[Evaluation, float]:
-    """Lower tau step by step, each solved from the prices of the step before."""
-    here, used, prices = None, taus[0], start
+    """Lower tau step by step, each solved from the prices of the step before.
+
+    Where steps crawl at a tau, the solution of the one before, which holds, is the better end. A
+    gap says nothing while rows are exceeded by more than it: below that they are solved first.
+    """
+    best, prices, enough = None, start, 0.5 * target_gap
     for tau in taus:
-        here = solver.solve(SOFTMAX, tau, prices, tolerance=1e-3, max_passes=25)
-        prices, used = here.prices, tau
-        gap = abs(here.bound - here.value)
-        if here.residual < 1e-3 and gap <= 0.5 * target_gap * abs(here.bound):
+        here = solver.solve(SOFTMAX, tau, prices, tolerance=_SOLVED, max_passes=max_passes)
+        if best is not None and here.residual > max(best[0].residual, _SOLVED):
             break
-    assert here is not None
+        gap = abs(here.bound - here.value) / max(abs(here.bound), 1e-12)
+        if enough < gap < 10 * here.residual < 10 * _SOLVED:
+            here = solver.solve(SOFTMAX, tau, here, tolerance=0.1 * enough, max_passes=15)
+            gap = abs(here.bound - here.value) / max(abs(here.bound), 1e-12)
+        best, prices = (here, tau), here.prices
+        if here.residual < _SOLVED and gap <= enough:
+            break
+    assert best is not None
+    here, tau = best
     if here.residual > tolerance:
-        here = solver.solve(SOFTMAX, used, here, tolerance=tolerance, max_passes=15)
-    return here, used
+        here = solver.solve(SOFTMAX, tau, here, tolerance=tolerance, max_passes=15)
+    return here, tau
