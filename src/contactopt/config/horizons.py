@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from contactopt.contracts.vocabulary import ARREARS_STAGES
 
-__all__ = ["Horizons", "stage_word"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["Horizons", "stage_word"]
 
 
 def stage_word(name: str) -> str:
@@ -75,6 +75,10 @@ class Horizons:
 
     def of(self, stages: Any) -> Floats:
         """Return the days of each stage's window, shape (n,); empty input gives an empty array."""
+        # a strategy file is read before anything heavy is needed
+        import numpy as np
+        import pandas as pd
+
         codes, words = pd.factorize(pd.Series(stages, dtype=object))
         days = [self.by_stage.get(str(word), self.days) for word in words]
         return np.array([*days, self.days], dtype=np.float64)[codes]

@@ -9,10 +9,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from contactopt.config.horizons import Horizons, stage_word
-from contactopt.contracts.vocabulary import FREQUENCIES, OFFER_KINDS, POINT_KINDS
+from contactopt.contracts.vocabulary import ARREARS_STAGES, FREQUENCIES, OFFER_KINDS, POINT_KINDS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 WindowDays = Annotated[int, Field(ge=1, le=365)]
@@ -46,11 +53,13 @@ class ObjectiveConfig(Section):
 
     @field_validator("horizon_days_by_stage")
     @classmethod
-    def _as_stages_are_called(cls, given: dict[str, int]) -> dict[str, int]:
+    def _as_stages_are_called(cls, given: dict[str, int], info: ValidationInfo) -> dict[str, int]:
         called = {stage_word(name): days for name, days in given.items()}
         if len(called) < len(given):
             raise ValueError("a stage stands twice: with a blank and with an underscore")
-        return called
+        # named at horizon_days is not named: the same settings, hash and plan
+        same = {n for n, days in called.items() if days == info.data.get("horizon_days")}
+        return {n: days for n, days in called.items() if n not in same & set(ARREARS_STAGES)}
 
     @property
     def horizons(self) -> Horizons:

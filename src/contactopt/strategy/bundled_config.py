@@ -36,7 +36,7 @@ def config_of_bundle(state: Mapping[str, Any]) -> StrategyConfig:
     objective = dict(given.get("objective", {}))
     named = objective.get("horizon_days_by_stage") or {}
     # one number per bucket of days past due says that the fit told stages apart
-    told_apart = isinstance(state["models"]["payment"]["params"]["horizon_days"], list)
+    told_apart = isinstance(state["models"]["payment"]["params"].get("horizon_days"), list)
     if told_apart or not _matters(named, objective.get("horizon_days")):
         return StrategyConfig.from_mapping(given)
     _log.warning(
