@@ -93,11 +93,11 @@ def test_horizons_go_by_stage_and_others_take_the_one() -> None:
     stages = ["early", "mid", "charged off", "current", "unknown", "", "early"]
     assert horizons.of(stages).tolist() == [10, 20, 90, 20, 20, 20, 10]
     assert horizons.of([]).shape == (0,)
-    assert (horizons.longest, horizons.shortest, horizons.differ) == (90, 10, True)
+    assert (horizons.longest, horizons.differ) == (90, True)
     assert str(horizons) == "20 days (early 10, charged off 90)"
     assert StrategyConfig.from_mapping(config.to_mapping()) == config
     one = StrategyConfig.from_mapping({"horizon_days": 20}).objective.horizons
-    assert (one.longest, one.shortest, one.differ, str(one)) == (20, 20, False, "20 days")
+    assert (one.longest, one.differ, str(one)) == (20, False, "20 days")
 
 
 def test_a_stage_named_at_the_one_horizon_is_not_named() -> None:

@@ -41,8 +41,8 @@ class Horizons:
     Examples
     --------
     >>> horizons = Horizons(30, {"early": 10, "late": 45, "mid": 30})
-    >>> horizons.of(["early", "mid", "late", ""]).tolist(), horizons.longest, horizons.shortest
-    ([10.0, 30.0, 45.0, 30.0], 45.0, 10.0)
+    >>> horizons.of(["early", "mid", "late", ""]).tolist(), horizons.longest
+    ([10.0, 30.0, 45.0, 30.0], 45.0)
     >>> str(horizons)
     '30 days (early 10, late 45)'
     """
@@ -63,15 +63,7 @@ class Horizons:
     @property
     def longest(self) -> float:
         """Days after which every window has closed."""
-        return max(self._all())
-
-    @property
-    def shortest(self) -> float:
-        """Days before which no window has closed."""
-        return min(self._all())
-
-    def _all(self) -> list[float]:
-        return [self.by_stage.get(name, self.days) for name in ARREARS_STAGES]
+        return max(self.by_stage.get(name, self.days) for name in ARREARS_STAGES)
 
     def of(self, stages: Any) -> Floats:
         """Return the days of each stage's window, shape (n,); empty input gives an empty array."""

@@ -26,6 +26,7 @@ from contactopt.models.fitting.parts import (
     DAYS_PAST_DUE,
     amount_model,
     payment_model,
+    payment_signs,
     prior_horizons,
     roll_model,
 )
@@ -299,6 +300,7 @@ class _Fit:
                 learner="lightgbm",
                 horizon_days=prior_horizons(self.config),
                 days_past_due=DAYS_PAST_DUE,
+                monotone=payment_signs(self.config),
                 n_folds=2,
                 max_rounds=60,
                 learning_rate=0.15,

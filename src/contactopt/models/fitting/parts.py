@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import ARREARS_STAGES
 from contactopt.journal.arrears import stage_positions
@@ -11,6 +13,7 @@ from contactopt.models.amount import AmountModel
 from contactopt.models.learners.debt_age import DAY_OF_BUCKET
 from contactopt.models.payment.model import PaymentModel
 from contactopt.models.payment.roll import RollModel
+from contactopt.models.payment.signs import PAYMENT_SIGNS
 
 __all__ = [
     "BALANCE",
@@ -18,6 +21,7 @@ __all__ = [
     "PAST_DUE",
     "amount_model",
     "payment_model",
+    "payment_signs",
     "prior_horizons",
     "roll_model",
 ]
@@ -41,12 +45,25 @@ def prior_horizons(config: StrategyConfig) -> float | list[float]:
     return objective.horizons.of([ARREARS_STAGES[k] for k in stages]).tolist()
 
 
+def payment_signs(config: StrategyConfig) -> Any:
+    """Return the directions that chances of payment keep, as `PaymentModel` takes them.
+
+    Longer past due is less likely to pay within the same time or a shorter one, not within a longer
+    one: where windows lengthen with the arrears, days past due have no direction.
+    """
+    in_arrears = config.objective.horizons.of(ARREARS_STAGES[1:-1])
+    if not (np.diff(in_arrears) > 0).any():
+        return "auto"
+    return {name: sign for name, sign in PAYMENT_SIGNS.items() if "days_past_due" not in name}
+
+
 def payment_model(config: StrategyConfig, **settings: Any) -> PaymentModel:
     """Return the model of who pays; ``settings`` win over those of the strategy file."""
     return PaymentModel(
         **{
             "horizon_days": prior_horizons(config),
             "days_past_due": DAYS_PAST_DUE,
+            "monotone": payment_signs(config),
             "n_folds": config.models.n_folds,
             "num_threads": config.models.num_threads,
             "random_state": config.random_state,
