@@ -317,7 +317,7 @@ def test_an_update_closes_the_windows_of_short_stages_first(loop: Loop) -> None:
         as_of=loop.as_of,
         capacity=capacity_table(N_CUSTOMERS, loop.as_of.date()),
     )
-    assert plan.n_contacts > 0 if hasattr(plan, "n_contacts") else len(plan.to_frame()) > 0
+    assert len(plan.to_frame()) > 0
 
 
 def test_who_leads_is_judged_by_batches_whose_longest_window_has_closed(loop: Loop) -> None:
