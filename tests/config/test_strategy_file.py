@@ -85,9 +85,58 @@ def test_faults_between_sections_are_told_at_once() -> None:
     assert text.count("'gone'") == 2  # once per template that names it
 
 
-def test_a_horizon_by_stage_is_told_to_have_no_effect(caplog) -> None:
-    StrategyConfig.from_mapping({"horizon_days_by_stage": {"charged_off": 90}})
-    assert "read but not used: every stage is watched for 30 days" in caplog.text
+def test_horizons_go_by_stage_and_others_take_the_one() -> None:
+    config = StrategyConfig.from_mapping(
+        {"horizon_days": 20, "horizon_days_by_stage": {"early": 10, "charged_off": 90}}
+    )
+    horizons = config.objective.horizons
+    stages = ["early", "mid", "charged off", "current", "unknown", "", "early"]
+    assert horizons.of(stages).tolist() == [10, 20, 90, 20, 20, 20, 10]
+    assert horizons.of([]).shape == (0,)
+    assert (horizons.longest, horizons.differ) == (90, True)
+    assert str(horizons) == "20 days (early 10, charged off 90)"
+    assert StrategyConfig.from_mapping(config.to_mapping()) == config
+    one = StrategyConfig.from_mapping({"horizon_days": 20}).objective.horizons
+    assert (one.longest, one.differ, str(one)) == (20, False, "20 days")
+
+
+def test_a_stage_named_at_the_one_horizon_is_not_named() -> None:
+    plain = StrategyConfig.from_mapping({"horizon_days": 45})
+    named = {"current": 45, "early": 45, "mid": 45, "late": 45, "charged_off": 45, "unknown": 45}
+    same = StrategyConfig.from_mapping({"horizon_days": 45, "horizon_days_by_stage": named})
+    assert same == plain and same.content_hash == plain.content_hash
+    # 30 days are another horizon here, and the default elsewhere
+    other = StrategyConfig.from_mapping({"horizon_days": 45, "horizon_days_by_stage": {"mid": 30}})
+    assert other.objective.horizon_days_by_stage == {"mid": 30}
+
+
+def test_unknown_stages_of_horizons_are_refused_among_all_other_faults() -> None:
+    with pytest.raises(ConfigError) as caught:
+        StrategyConfig.from_mapping(
+            {
+                "horizon_days": 30,
+                "horizon_days_by_stage": {"erly": 10, "legal": 30},
+                "data_delay": {"touchs": 4},
+            }
+        )
+    text = str(caught.value)
+    assert "strategy: 3 fault(s)" in text and "'touchs'" in text and "'legal'" in text
+    assert "unknown stage 'erly' (did you mean 'early'?)" in text
+    assert text.count("there are current, early, mid, late, charged off, unknown") == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"early": 0, "late": 366}, ("2 fault(s)", "by_stage.early", "by_stage.late")),
+        ({"early": 7.5}, ("1 fault(s)", "by_stage.early")),
+        ({"charged off": 60, "charged_off": 90}, ("1 fault(s)", "stands twice")),
+    ],
+)
+def test_windows_have_whole_days_up_to_a_year(named, words) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StrategyConfig.from_mapping({"horizon_days_by_stage": named})
+    assert all(word in str(caught.value) for word in words)
 
 
 def test_own_channel_follows_its_root() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def block(rows: pd.DataFrame, *, p: float = 0.5, reach: float = 0.5, gain: float
     )
 
 
-def contrast(days: list[pd.DataFrame], known: JournalView, horizon: float = 20.0):
+def contrast(days: list[pd.DataFrame], known: JournalView, horizon: Any = 20.0):
     """Twenty days have passed: a promise of day d has come to the share (20 - d) / 20."""
     group = ControlGroup(
         pd.concat(days),
@@ -323,3 +324,19 @@ def test_a_re_plan_takes_the_place_of_what_it_draws_anew() -> None:
     customer = np.array([0, 1, 2, 3, 0, 1, 1, 2, 0, 1, 2, 3])
     found = superseded(log, ["a", "b", "c", "d"], customer)
     assert found.tolist() == [True, True, True, False, False, True] + [False] * 6
+
+
+def test_money_and_promises_count_in_the_window_of_the_first_decision() -> None:
+    days = [decisions(0), decisions(10)]
+    known = view(PAYS)
+    one = contrast(days, known).to_record()
+    assert contrast(days, known, horizon=np.full(2 * N, 20.0)).to_record() == one
+    # who is in a window of four days has not paid on the fifth: here all of them
+    short = contrast(days, known, horizon=np.full(2 * N, 4.0)).to_record()
+    assert short["realised"] == pytest.approx(0.0, abs=1e-12)
+    # the second decision lies beyond the first one's window: nothing of it counts
+    assert short["promised"] == pytest.approx(0.5 * 0.5 * 0.2)
+    # a later decision whose own window is short has kept its promise by the end of the first's
+    mixed = contrast(days, known, horizon=np.repeat([20.0, 5.0], N)).to_record()
+    assert mixed["promised"] == pytest.approx(2 * 0.5 * 0.5 * 0.2)
+    assert mixed["realised"] == one["realised"]

@@ -122,3 +122,59 @@ def test_same_in_any_row_order_and_after_saving() -> None:
     np.testing.assert_allclose(other.log_age_, model.log_age_, rtol=1e-12)
     again = DelayModel.from_state(model.to_state())
     pd.testing.assert_frame_equal(again.complete(rows), model.complete(rows))
+
+
+def cut(rows: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The same decisions with a shorter window: later payments are none of theirs."""
+    out = rows.assign(age_days=np.minimum(rows["age_days"], days), horizon_days=float(days))
+    gone = ~(rows["first_delay_days"] <= days)
+    out.loc[gone, ["first_delay_days"]] = np.nan
+    out.loc[gone, ["amount", "first_amount"]] = 0.0
+    return out
+
+
+def test_each_row_ends_with_its_own_window() -> None:
+    rows = decisions(0, per_day=400)
+    whole = DelayModel().fit(rows)
+    one = rows.assign(horizon_days=float(HORIZON))
+    pd.testing.assert_frame_equal(whole.complete(one), whole.complete(rows), check_exact=True)
+    np.testing.assert_array_equal(DelayModel().fit(one).log_age_, whole.log_age_)
+    early = np.arange(len(rows)) % 2 == 0
+    mixed = pd.concat([cut(rows[early], 12), one[~early].assign(stage="late")]).sort_index()
+    model = DelayModel().fit(mixed)
+    done = model.complete(mixed)
+    short = mixed["horizon_days"] == 12
+    # closed after twelve days, whatever the curve says of later ones
+    over = short & (mixed["age_days"] >= 12)
+    assert (done.loc[over, "expected"] == mixed.loc[over, "amount"]).all()
+    assert (done.loc[over, "seen"] == 1.0).all() and (done.loc[over, "p_rest"] == 0.0).all()
+    still = ~short & mixed["age_days"].between(12, HORIZON - 1) & (mixed["amount"] == 0)
+    assert (done.loc[still, "p_rest"] > 0.0).all()
+    # the newest: less is still to come of a short window, and as much as comes in it
+    new = mixed["decided_us"] >= (START + 75 - 5) * DAY
+    unpaid = new & (mixed["amount"] == 0)
+    assert done.loc[unpaid & short, "p_rest"].max() < 0.25
+    longer = model.complete(mixed[unpaid & short].assign(horizon_days=30.0))
+    assert (longer["p_rest"] > done.loc[unpaid & short, "p_rest"]).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_money_of_short_and_long_windows_is_right_at_once(seed: int) -> None:
+    rows = decisions(seed, per_day=3_000)
+    early = np.arange(len(rows)) % 2 == 0
+    whole = rows.assign(truth=rows["money"])
+    # what a short window brings in is known of decisions that were watched for all of it
+    short = cut(whole[early], 12)
+    closed = short[short["age_days"] >= 12]
+    short["truth"] = short["channel"].map(closed.groupby("channel")["amount"].mean())
+    late = whole[~early].assign(stage="late", horizon_days=float(HORIZON))
+    mixed = pd.concat([short, late])
+    done = DelayModel().fit(mixed).complete(mixed)
+    new = mixed["decided_us"] >= (START + 75 - NEW_DAYS) * DAY
+    for stage, low, high in (("early", 0.85, 1.15), ("late", 0.85, 1.15)):
+        at = new & (mixed["stage"] == stage)
+        ratio = (
+            done.loc[at, "expected"].groupby(mixed.loc[at, "channel"]).mean()
+            / mixed.loc[at, "truth"].groupby(mixed.loc[at, "channel"]).mean()
+        )
+        assert ratio.between(low, high).all(), (stage, ratio)

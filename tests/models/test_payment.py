@@ -78,6 +78,21 @@ def test_cold_start_on_an_empty_frame_is_the_self_cure_table():  # 003-30
     assert two_months.predict_proba(asked)[1, 1] == pytest.approx(1 - 0.6**2)
 
 
+def test_each_bucket_may_have_a_window_of_its_own():
+    frame = pd.DataFrame({"dpd": []}, dtype=float)
+    asked = pd.DataFrame({"dpd": [3.0, 20.0, 45.0, np.nan]})
+    own = [7.0, 7.0, 60.0, 30.0, 30.0, 30.0, 30.0, 15.0]
+    model = PaymentModel(days_past_due="dpd", horizon_days=own).fit(frame, [])
+    expected = [1 - 0.4 ** (7 / 30), 1 - 0.6 ** (7 / 30), 1 - 0.82**2, 1 - 0.8**0.5]
+    assert model.predict_proba(asked)[:, 1] == pytest.approx(expected)
+    same = PaymentModel(days_past_due="dpd", horizon_days=[30.0] * 8).fit(frame, [])
+    one = PaymentModel(days_past_due="dpd").fit(frame, [])
+    np.testing.assert_array_equal(same.bucket_rates_, one.bucket_rates_)
+    for wrong in ([30.0] * 7, [30.0] * 7 + [0.0], [30.0] * 7 + [np.nan], []):
+        with pytest.raises(ConfigError, match="horizon_days"):
+            PaymentModel(days_past_due="dpd", horizon_days=wrong).fit(frame, [])
+
+
 def test_few_rows_move_the_prior_of_their_bucket_only():
     frame = pd.DataFrame({"dpd": np.full(20, 20.0)})
     model = PaymentModel(days_past_due="dpd").fit(frame, np.ones(20, dtype=int))

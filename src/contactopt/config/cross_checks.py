@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
-from contactopt.contracts.vocabulary import CHANNELS, INBOUND_ONLY
+from contactopt.contracts.vocabulary import ARREARS_STAGES, CHANNELS, INBOUND_ONLY
 
 if TYPE_CHECKING:
     from contactopt.config.strategy_file import StrategyConfig
@@ -33,6 +33,7 @@ def cross_faults(config: StrategyConfig) -> list[str]:
         *_channels(config),
         *_named_channels(config),
         *_tables(config),
+        *_stages(config),
         *_currencies(config),
         *_zones(config),
         *_treatments(config),
@@ -87,6 +88,15 @@ def _tables(config: StrategyConfig) -> Iterator[str]:
     for name in config.data_delay:
         if name not in TABLES:
             yield f"data_delay names unknown table {name!r}{likely(name, TABLES)}"
+
+
+def _stages(config: StrategyConfig) -> Iterator[str]:
+    for name in config.objective.horizon_days_by_stage:
+        if name not in ARREARS_STAGES:
+            yield (
+                f"objective.horizon_days_by_stage names unknown stage {name!r}"
+                f"{likely(name, ARREARS_STAGES)}; there are {', '.join(ARREARS_STAGES)}"
+            )
 
 
 def _currencies(config: StrategyConfig) -> Iterator[str]:

@@ -9,11 +9,20 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from contactopt.contracts.vocabulary import FREQUENCIES, OFFER_KINDS, POINT_KINDS
+from contactopt.config.horizons import Horizons, stage_word
+from contactopt.contracts.vocabulary import ARREARS_STAGES, FREQUENCIES, OFFER_KINDS, POINT_KINDS
 
 Share = Annotated[float, Field(ge=0, le=1)]
+WindowDays = Annotated[int, Field(ge=1, le=365)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Hour = Annotated[int, Field(ge=0, le=23)]
 PointKind = Literal["mobile", "landline", "email", "postal", "app"]
@@ -29,9 +38,10 @@ class Section(BaseModel):
 class ObjectiveConfig(Section):
     """What is maximised: margin on money that contact adds, net of cost and harm."""
 
-    horizon_days: int = Field(default=30, ge=1, le=365)
-    #: reserved for a horizon per debt stage: read, told, and not used yet
-    horizon_days_by_stage: dict[str, int] = Field(default_factory=dict)
+    #: payments within so many days after a moment count
+    horizon_days: WindowDays = 30
+    #: the same for customers who are in a stage at that moment; other stages take horizon_days
+    horizon_days_by_stage: dict[str, WindowDays] = Field(default_factory=dict)
     margin_share: Share = 1.0
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     #: value of one unit of another currency in ``currency``
@@ -40,6 +50,21 @@ class ObjectiveConfig(Section):
     cost_per_opt_out: Money = 2.0
     #: yearly rate at which money to come is discounted
     discount_rate_yearly: Share = 0.10
+
+    @field_validator("horizon_days_by_stage")
+    @classmethod
+    def _as_stages_are_called(cls, given: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        called = {stage_word(name): days for name, days in given.items()}
+        if len(called) < len(given):
+            raise ValueError("a stage stands twice: with a blank and with an underscore")
+        # named at horizon_days is not named: the same settings, hash and plan
+        same = {n for n, days in called.items() if days == info.data.get("horizon_days")}
+        return {n: days for n, days in called.items() if n not in same & set(ARREARS_STAGES)}
+
+    @property
+    def horizons(self) -> Horizons:
+        """How long payments count, by the stage at the moment."""
+        return Horizons(self.horizon_days, self.horizon_days_by_stage)
 
 
 class ChannelConfig(Section):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +37,6 @@ from contactopt.errors import ConfigError
 
 __all__ = ["StrategyConfig", "example_strategy_text"]
 
-_log = logging.getLogger(__name__)
 #: keys of these sections may also stand at the top of the file
 _HOISTED = ("objective", "rules")
 _DEFAULT_CHANNELS = ("call_agent", "call_bot", "sms", "whatsapp", "email", "letter")
@@ -141,11 +139,6 @@ class StrategyConfig(Section):
         faults = cross_faults(self)
         if faults:
             raise ValueError("\n".join(faults))
-        if self.objective.horizon_days_by_stage:
-            _log.warning(
-                "objective.horizon_days_by_stage is read but not used: every stage is watched for "
-                "%d days", self.objective.horizon_days,
-            )  # fmt: skip
         return self
 
     # ---- what the rest of the house asks ----------------------------------------------------

@@ -50,7 +50,7 @@ def ladder(
         Only what was known by then is counted; default: the newest instant of touches, payments
         and snapshots.
     horizon_days : float
-        Length of the window of a label.
+        Length of the window of a label; of the longest, where stages have windows of their own.
     data_delay : mapping of str to float, optional
         Hours until rows without `recorded_at` are known, by table.
 

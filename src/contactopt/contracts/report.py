@@ -261,11 +261,12 @@ def _ladder(
     config: StrategyNeeds | None,
     as_of: str | pd.Timestamp | None,
 ) -> pd.DataFrame:
-    objective = getattr(config, "objective", None)
+    horizons = getattr(getattr(config, "objective", None), "horizons", None)
     return ladder(
         tables,
         as_of=None if as_of is None else as_instant(as_of),
-        horizon_days=float(getattr(objective, "horizon_days", 30.0)),
+        # what the next step needs is told in whole windows of the longest horizon
+        horizon_days=float(getattr(horizons, "longest", 30.0)),
         data_delay={} if config is None else config.data_delay,
     )
 

@@ -153,3 +153,6 @@ DISPATCH_STATUSES = (
 )
 OFFER_KINDS = ("full", "settlement", "arrangement", "deferral")
 POOL_UNITS = ("contacts", "minutes", "money")
+#: stages of a customer's arrears in order, as segments are labelled; between the first and the
+#: last a customer is in arrears
+ARREARS_STAGES = ("current", "early", "mid", "late", "charged off", "unknown")

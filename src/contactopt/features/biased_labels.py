@@ -57,7 +57,8 @@ def refuse_biased_labels(
         ``customer_id``, ``as_of`` (instants with a zone), the label (0/1, bool, or money), and
         ``window_end`` if known.
     horizon_days : float
-        Length of the whole window.
+        Length of the whole window, the same for all rows: where stages have windows of their own,
+        check the rows of each length apart.
     as_of : instant
         Nothing that became known later is used; rows whose window is still open are left out.
     label : str

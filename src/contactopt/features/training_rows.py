@@ -60,7 +60,8 @@ def training_rows(
     as_of : Timestamp, str with a zone, or int microseconds
         Every window has closed by then; nothing known later is used.
     horizon_days : float
-        Length of the label window (t, t + horizon].
+        Length of the label window (t, t + horizon], the same for all rows. A fit with
+        `horizon_days_by_stage` gives each row the window of its stage instead.
     step_days : float
         Days between instants.
     label : str

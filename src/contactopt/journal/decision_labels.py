@@ -6,7 +6,7 @@ or carried out through another channel, keeps its row and its label.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,15 @@ import pandas as pd
 from contactopt.contracts.scored_batch import NO_INSTANT
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.errors import ContractError, sample_ids
+from contactopt.journal.arrears import horizons_at
 from contactopt.journal.labels import payment_labels
 from contactopt.journal.local_time import DAY_US, HOUR_US
 from contactopt.journal.view import JournalView
 
-__all__ = ["DECISION_STATES", "decision_labels"]
+if TYPE_CHECKING:
+    from contactopt.config import StrategyConfig
+
+__all__ = ["DECISION_STATES", "decision_horizons", "decision_labels"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,7 +39,7 @@ def decision_labels(
     view: JournalView,
     decisions: pd.DataFrame,
     *,
-    horizon_days: float,
+    horizon_days: Any,
     discount_rate_yearly: float = 0.0,
 ) -> pd.DataFrame:
     """Return the outcome of each decision as known at the view's instant.
@@ -51,8 +55,8 @@ def decision_labels(
         One row each: ``decision_id`` (unique), ``customer_id``, ``decided_at`` (UTC),
         ``channel`` (`wait` included, the contract's word for channels added by a strategy);
         ``start_before`` or ``slot_start`` where known.
-    horizon_days : float
-        Length of the window that starts at ``decided_at``.
+    horizon_days : float or float array, shape (n,)
+        Length of the window that starts at ``decided_at``; `decision_horizons` gives a strategy's.
     discount_rate_yearly : float
 
     Returns
@@ -61,7 +65,7 @@ def decision_labels(
         In the order of the rows given: ``customer`` (code, -1 where the view does not know the
         id), ``decided_us``, ``state`` (`DECISION_STATES`), ``paid``, ``amount`` and
         ``amount_discounted`` (net of reversals known by now), ``n_payments``,
-        ``first_delay_days``, ``age_days`` (at most the horizon), ``mature`` (the window has
+        ``first_delay_days``, ``age_days`` (at most the row's horizon), ``mature`` (the window has
         closed), ``cost`` (of touches that bear the id), ``complaints``, ``opt_outs``,
         ``promises`` (touches with that outcome that bear the id). Empty input: no rows.
 
@@ -72,23 +76,49 @@ def decision_labels(
     """
     frame = decisions.reset_index(drop=True)
     _refuse_twice(frame["decision_id"])
-    customer = pd.Index(view.customer_ids).get_indexer(frame["customer_id"].to_numpy(dtype=object))
-    decided = _instants(frame, "decided_at")
+    customer, decided = _who_and_when(view, frame)
+    horizon = np.broadcast_to(np.asarray(horizon_days, dtype=np.float64), customer.shape)
     known = np.flatnonzero(customer >= 0)
     labels = payment_labels(
         view.journal,
         customer[known],
         decided[known],
-        horizon_days=horizon_days,
+        horizon_days=horizon[known],
         as_of=view.as_of_us,
         discount_rate_yearly=discount_rate_yearly,
     )
     columns: dict[str, Any] = {"customer": customer, "decided_us": decided}
     for name in labels.columns:
         columns[name] = _spread(labels[name].to_numpy(), known, len(frame))
-    columns["age_days"] = np.clip((view.as_of_us - decided) / DAY_US, 0.0, horizon_days)
+    columns["age_days"] = np.clip((view.as_of_us - decided) / DAY_US, 0.0, horizon)
     columns |= _touched(view, frame, decided)
     return pd.DataFrame(columns)
+
+
+def decision_horizons(view: JournalView, decisions: pd.DataFrame, config: StrategyConfig) -> Floats:
+    """Return the days of each decision's window: those of the customer's stage when it was taken.
+
+    Parameters
+    ----------
+    view : JournalView
+        What became known after a decision does not matter to its stage.
+    decisions : DataFrame
+        ``customer_id`` and ``decided_at`` (UTC).
+    config : StrategyConfig
+
+    Returns
+    -------
+    float array, shape (n,)
+        ``horizon_days`` for customers whom the view does not know; empty for no rows.
+    """
+    return horizons_at(view.journal, config, *_who_and_when(view, decisions))
+
+
+def _who_and_when(view: JournalView, decisions: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Return customer codes, -1 where not known, and instants of decisions."""
+    ids = decisions["customer_id"].to_numpy(dtype=object)
+    customer = pd.Index(view.customer_ids).get_indexer(ids)
+    return customer.astype(np.int64), _instants(decisions, "decided_at")
 
 
 def _refuse_twice(ids: pd.Series) -> None:

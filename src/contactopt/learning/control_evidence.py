@@ -50,7 +50,7 @@ class ControlGroup:
     nest : ArmNest
     as_of_us : int
         What is known by now.
-    horizon_days : float
+    horizon_days : float or float array, one per row
         Money counts so long after a customer's first decision, and contacts within that time.
     most_units : float
         A customer's money counts up to so many times what was expected of a payer.
@@ -60,7 +60,7 @@ class ControlGroup:
     Notes
     -----
     Of a contact d days before the end of the window (or now) the share d / horizon of what it
-    promised is taken to have come.
+    promised is taken to have come, the whole of it at most; that horizon is the contact's own.
     """
 
     def __init__(
@@ -69,14 +69,15 @@ class ControlGroup:
         nest: ArmNest,
         *,
         as_of_us: int,
-        horizon_days: float,
+        horizon_days: float | Floats,
         most_units: float,
         typical_unit: float,
     ) -> None:
-        self._nest, self._horizon, self._most = nest, horizon_days, most_units
+        self._nest, self._most = nest, most_units
         self._as_of_us = as_of_us
         code, when = (rows[c].to_numpy(dtype=np.int64) for c in ("customer", "decided_us"))
         unit = np.nan_to_num(rows["unit"].to_numpy(dtype=np.float64))
+        days = np.broadcast_to(np.asarray(horizon_days, dtype=np.float64), code.shape)
         fit = rows["admitted"].to_numpy(dtype=bool) & (code >= 0)
         at = np.flatnonzero(fit)
         order = at[np.argsort(when[at], kind="stable")]
@@ -85,7 +86,7 @@ class ControlGroup:
         # of whom no money was expected at first, nothing can be held against a promise
         customer, first = customer[unit[first] > 0], first[unit[first] > 0]
         self._customer, fit = customer, fit & np.isin(code, customer)
-        self._started, self._unit = when[first], unit[first]
+        self._started, self._unit, self._horizon = when[first], unit[first], days[first]
         self._control = rows["holdout"].to_numpy(dtype=bool)[first]
         self._x = np.nan_to_num(rows["p_wait"].to_numpy(dtype=np.float64)[first])
         stage = (
@@ -94,17 +95,19 @@ class ControlGroup:
         self._group = _groups(stage, self._unit, self._control)
         self._n_groups = int(self._group.max(initial=-1)) + 1
         self._weight = np.minimum(1.0, self._unit / typical_unit) ** 2
-        self._cell, self._share = self._of_rows(code, when, unit, fit & rows["stands"].to_numpy())
+        counts = fit & rows["stands"].to_numpy()
+        self._cell, self._share = self._of_rows(code, when, unit, _microseconds(days), counts)
         self._planned = np.zeros((2 * self._n_groups, nest.size))
 
-    def _of_rows(self, code: Ints, when: Ints, unit: Floats, counts: Mask) -> tuple[Ints, Floats]:
+    def _of_rows(
+        self, code: Ints, when: Ints, unit: Floats, length: Ints, counts: Mask
+    ) -> tuple[Ints, Floats]:
         """Return each decision's group and side, and how much of its promise counts."""
         cell, share = np.full(len(code), -1, dtype=np.int64), np.zeros(len(code))
         rows = np.flatnonzero(counts)
         of = np.searchsorted(self._customer, code[rows])
-        length = round(self._horizon * DAY_US)
-        end = np.minimum(self._started[of] + length, self._as_of_us)
-        come = np.clip((end - when[rows]) / length, 0.0, 1.0)
+        end = np.minimum((self._started + _microseconds(self._horizon))[of], self._as_of_us)
+        come = np.clip((end - when[rows]) / length[rows], 0.0, 1.0)
         cell[rows] = 2 * self._group[of] + self._control[of]
         share[rows] = self._weight[of] * come * unit[rows] / self._unit[of]
         return cell, share
@@ -183,6 +186,10 @@ class ControlGroup:
         """Mean planned for contacted customers less that for the controls, who may be set free."""
         others_sum, out_sum = self._planned[2 * group], self._planned[2 * group + 1]
         return others_sum / self._weight[others].sum() - out_sum / self._weight[out].sum()
+
+
+def _microseconds(days: Floats) -> Ints:
+    return np.round(days * DAY_US).astype(np.int64)
 
 
 def _groups(stage: Ints, unit: Floats, control: Mask) -> Ints:

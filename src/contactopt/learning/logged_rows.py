@@ -54,7 +54,9 @@ class LoggedRows:
         return len(self.drawn)
 
 
-def logged_rows(block: LoggedBlock, decisions: pd.DataFrame, discount: float) -> LoggedRows:
+def logged_rows(
+    block: LoggedBlock, decisions: pd.DataFrame, discount: float | Floats
+) -> LoggedRows:
     """Read a block of the log.
 
     Parameters
@@ -62,7 +64,7 @@ def logged_rows(block: LoggedBlock, decisions: pd.DataFrame, discount: float) ->
     block : LoggedBlock
     decisions : DataFrame, k rows
         The block's rows of the decisions table.
-    discount : float
+    discount : float or float array, shape (k,)
         Of money paid within the horizon, as when it was scored.
     """
     m = len(block.action_ids) - 1

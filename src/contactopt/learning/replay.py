@@ -18,7 +18,11 @@ import pandas as pd
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.journal import JournalView
-from contactopt.journal.decision_labels import DECISION_STATES, decision_labels
+from contactopt.journal.decision_labels import (
+    DECISION_STATES,
+    decision_horizons,
+    decision_labels,
+)
 from contactopt.journal.local_time import DAY_US
 from contactopt.learning.admission import never_planned_before, superseded
 from contactopt.learning.control_evidence import ControlGroup
@@ -31,7 +35,7 @@ from contactopt.models.treatment import TreatmentModel
 from contactopt.plan.log.block import logged_blocks
 from contactopt.plan.log.reader import DecisionLog
 from contactopt.policy.residual import ArmNest, ControlContrast, DayStatistics, ResidualLayer
-from contactopt.policy.value import discount_factor
+from contactopt.policy.value import discount_factor, window_discounts
 from contactopt.segments import stage_of
 
 __all__ = ["Learned", "learn_from_log"]
@@ -107,8 +111,9 @@ def learn_from_log(
     """
     batches, left_out = _batches(log, since, view.as_of)
     labels = _labels(log, batches, view, config)
-    rows = labels.assign(**_scored(log, batches, config))
-    delay = DelayModel(horizon_days=round(config.objective.horizon_days))
+    rows = labels.assign(**_scored(log, batches))
+    rows["unit"] *= rows["discount"]
+    delay = DelayModel(horizon_days=round(config.objective.horizons.longest))
     delay.fit(_delay_rows(rows, view, config))
     done = delay.complete(rows.assign(amount=rows["amount_discounted"]))
     rows = rows.assign(expected=done["expected"], seen=done["seen"])
@@ -116,7 +121,11 @@ def learn_from_log(
     nest, days, together, control = _statistics(log, batches, rows, models, view, config, on_batch)
     layer.fit(nest, days, today=view.as_of_us // DAY_US, design_effect=together, control=control)
     treatment = learn_treatments(
-        log, view, config, expected=_by_batch(log, batches, rows), discount=_discount(config)
+        log,
+        view,
+        config,
+        expected=_by_batch(log, batches, rows),
+        discount=_longest_discount(config),
     )
     record = _record(rows, batches, left_out, view, delay, layer)
     if treatment is not None:
@@ -157,16 +166,18 @@ def _fitted_at(meta: Any) -> pd.Timestamp | None:
 def _labels(
     log: DecisionLog | None, batches: list[str], view: JournalView, config: StrategyConfig
 ) -> pd.DataFrame:
-    """Return the outcome of every decision of the batches, in their order."""
+    """Return the outcome of every decision of the batches, in their order, in its own window."""
     parts = [log.decisions(b)[_LABEL_COLUMNS] for b in batches] if log is not None else []
     frame = pd.concat(parts, ignore_index=True) if parts else _nothing()
     roots = {c: config.channel_root(c) for c in config.channels}
+    horizon, rate = decision_horizons(view, frame, config), config.objective.discount_rate_yearly
     found = decision_labels(
         view,
         frame.assign(channel=frame["channel"].astype(object).replace(roots)),
-        horizon_days=config.objective.horizon_days,
-        discount_rate_yearly=config.objective.discount_rate_yearly,
+        horizon_days=horizon,
+        discount_rate_yearly=rate,
     )
+    found = found.assign(horizon_days=horizon, discount=window_discounts(rate, horizon))
     kept = frame[["decision_id", "channel", "propensity", "holdout"]]
     kept = kept.astype({"channel": object, "holdout": bool})
     return pd.concat([kept, found], axis=1)
@@ -181,9 +192,7 @@ def _nothing() -> pd.DataFrame:
     )
 
 
-def _scored(
-    log: DecisionLog | None, batches: list[str], config: StrategyConfig
-) -> dict[str, npt.NDArray[Any]]:
+def _scored(log: DecisionLog | None, batches: list[str]) -> dict[str, npt.NDArray[Any]]:
     """Return what was logged of each customer: unit (money of a payer), P(pays | wait), stage."""
     numbers = {"amount": [np.empty(0)], "p_pay_wait": [np.empty(0)]}
     stages = [np.empty(0, dtype=object)]
@@ -199,12 +208,12 @@ def _scored(
             words = table.column("segment").to_pandas().astype(object) if known else None
             stages.append(np.full(last - first, "", object) if words is None else stage_of(words))
     unit, p_wait = (np.nan_to_num(np.concatenate(found)) for found in numbers.values())
-    return {"unit": unit * _discount(config), "p_wait": p_wait, "stage": np.concatenate(stages)}
+    return {"unit": unit, "p_wait": p_wait, "stage": np.concatenate(stages)}
 
 
-def _discount(config: StrategyConfig) -> float:
+def _longest_discount(config: StrategyConfig) -> float:
     objective = config.objective
-    return discount_factor(objective.discount_rate_yearly, objective.horizon_days / 2)
+    return discount_factor(objective.discount_rate_yearly, objective.horizons.longest / 2)
 
 
 def _delay_rows(rows: pd.DataFrame, view: JournalView, config: StrategyConfig) -> pd.DataFrame:
@@ -226,7 +235,8 @@ def _delay_rows(rows: pd.DataFrame, view: JournalView, config: StrategyConfig) -
             "channel": table["channel"].astype(object).to_numpy(),
         }
     )
-    labels = decision_labels(view, earlier, horizon_days=config.objective.horizon_days)
+    horizon = decision_horizons(view, earlier, config)
+    labels = decision_labels(view, earlier, horizon_days=horizon).assign(horizon_days=horizon)
     earlier = pd.concat([earlier["channel"], table["propensity"], labels], axis=1)
     both = pd.concat(
         [earlier.assign(unit=np.nan, stage="", p_wait=np.nan, holdout=False), rows],
@@ -267,13 +277,14 @@ def _statistics(
         rows[_OF_CUSTOMERS].assign(admitted=admitted, stands=~superseded(log, batches, customer)),
         nest,
         as_of_us=view.as_of_us,
-        horizon_days=config.objective.horizon_days,
+        horizon_days=rows["horizon_days"].to_numpy(dtype=np.float64),
         most_units=MOST_UNITS,
         typical_unit=typical,
     )
+    discount = rows["discount"].to_numpy(dtype=np.float64)
     days, begin = list[DayStatistics](), 0
     for batch_id in batches:
-        for block, own in _blocks(log, batch_id, config):
+        for block, own in _blocks(log, batch_id, discount[begin:]):
             here = rows.iloc[begin : begin + len(block)]
             group.add(block, begin)
             begin += len(block)
@@ -286,12 +297,16 @@ def _statistics(
 
 
 def _blocks(
-    log: DecisionLog, batch_id: str, config: StrategyConfig
+    log: DecisionLog, batch_id: str, discount: Floats
 ) -> Iterator[tuple[LoggedRows, npt.NDArray[np.object_]]]:
-    """Yield the blocks of a batch with the channel of each of their actions."""
+    """Yield the blocks of a batch with the channel of each of their actions.
+
+    ``discount`` begins with that of the batch's first decision.
+    """
     decisions, channels = log.decisions(batch_id), log.facts(batch_id).channels
     for block in logged_blocks(log, batch_id):
-        read = logged_rows(block, decisions.iloc[block.first : block.last], _discount(config))
+        here = slice(block.first, block.last)
+        read = logged_rows(block, decisions.iloc[here], discount[here])
         yield read, np.array([channels[a][0] for a in read.action_ids], dtype=object)
 
 

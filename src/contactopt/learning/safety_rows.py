@@ -11,7 +11,7 @@ import pandas as pd
 from contactopt.config import StrategyConfig
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.journal import JournalView
-from contactopt.journal.decision_labels import decision_labels
+from contactopt.journal.decision_labels import decision_horizons, decision_labels
 from contactopt.plan.log.reader import DecisionLog
 from contactopt.plan.log.safe_record import column_of
 from contactopt.policy.safety import SafetyEvidence, SafetyVerdict
@@ -32,6 +32,9 @@ def safety_evidence(
 ) -> SafetyEvidence:
     """Gather the decisions after the models' fit whose window has closed.
 
+    A batch counts as a whole, once its longest window has closed: until then the stages of short
+    windows alone would say who is better.
+
     Parameters
     ----------
     log : DecisionLog or None
@@ -50,7 +53,7 @@ def safety_evidence(
         that was missing in one of the batches is missing.
     """
     found: list[dict[str, Any]] = []
-    horizon = pd.Timedelta(days=config.objective.horizon_days)
+    horizon = pd.Timedelta(days=config.objective.horizons.longest)
     for batch_id in () if log is None else log.batch_ids:
         assert log is not None
         facts = log.facts(batch_id)
@@ -81,7 +84,7 @@ def _of_batch(
     labels = decision_labels(
         view,
         decisions[_LABELS].assign(channel=decisions["channel"].astype(object).replace(roots)),
-        horizon_days=config.objective.horizon_days,
+        horizon_days=decision_horizons(view, decisions, config),
         discount_rate_yearly=config.objective.discount_rate_yearly,
     )
     columns = _drawn(log, batch_id, decisions)

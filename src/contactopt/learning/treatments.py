@@ -14,7 +14,7 @@ import pandas as pd
 
 from contactopt.config import StrategyConfig
 from contactopt.journal import JournalView
-from contactopt.journal.decision_labels import decision_labels
+from contactopt.journal.decision_labels import decision_horizons, decision_labels
 from contactopt.models.treatment import TreatmentCatalogue, TreatmentModel
 from contactopt.plan.log.block import LoggedBlock, logged_blocks
 from contactopt.plan.log.reader import DecisionLog
@@ -45,7 +45,7 @@ def learn_treatments(
         By batch: discounted money of every decision's window, what is still to come expected; NaN
         where nothing can be said. Of other batches only closed windows count.
     discount : float
-        Of money paid within the horizon, as in the scores.
+        Of money paid within the (longest) horizon, as `valid_treatments` counts with.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def _closed(decisions: pd.DataFrame, view: JournalView, config: StrategyConfig) 
     found = decision_labels(
         view,
         frame.assign(channel=frame["channel"].astype(object).replace(roots)),
-        horizon_days=config.objective.horizon_days,
+        horizon_days=decision_horizons(view, decisions, config),
         discount_rate_yearly=config.objective.discount_rate_yearly,
     )
     known = found["mature"].to_numpy(dtype=bool) & (found["customer"] >= 0).to_numpy()

@@ -124,6 +124,7 @@ def model_card(
         "data": {
             **{k: record.get(k) for k in _DATA},
             "horizon_days": float(config.objective.horizon_days),
+            **_own_horizons(config),
             "currency": config.objective.currency,
             "label": "paid: a voluntary or direct-debit payment on any debt of the customer within "
             "the horizon after a moment; windows closed by as_of, never cut at a contact",
@@ -140,6 +141,12 @@ def model_card(
         "limits": [*_own_limits(models, record), *_LIMITS],
     }
     return ModelCard(_plain(facts, keep_nan=True))
+
+
+def _own_horizons(config: StrategyConfig) -> dict[str, Any]:
+    """Say which stages have another horizon; nothing where all have the same."""
+    own = config.objective.horizons.by_stage
+    return {"horizon_days_by_stage": own} if own else {}
 
 
 _UPDATE = ("as_of", "batches", "decisions", "mature", "residual", "delay")

@@ -37,6 +37,7 @@ def _data(data: Mapping[str, Any]) -> str:
         "as_of": "Known by",
         "customers": "Customers",
         "horizon_days": "Horizon, days",
+        "horizon_days_by_stage": "Other horizons, days",
         "currency": "Currency",
         "label": "Label",
         "portfolio_hash": "Data",
@@ -167,4 +168,6 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
     return number(value) if isinstance(value, int | float) else str(value)

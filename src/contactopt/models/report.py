@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contactopt.config.horizons import Horizons
 from contactopt.metrics import (
     Estimate,
     auc,
@@ -119,10 +120,11 @@ class ModelReport:
     def to_markdown(self) -> str:
         """Return the report as Markdown."""
         f = self.facts
+        windows = Horizons(f["horizon_days"], f.get("horizon_days_by_stage", {}))
         lines = [
             f"Scored {f['rows']:,} moments of {f['customers']:,} customers, "
             f"{f['first_moment']} to {f['last_moment']}: after the fit ({f['fit_as_of']}), with "
-            f"windows of {f['horizon_days']:g} days that had closed by {f['as_of']}.",
+            f"windows of {windows} that had closed by {f['as_of']}.",
             "",
             table(
                 ["metric", "value", "interval", "n", ""],

@@ -12,6 +12,7 @@ from contactopt.compliance import Verdict
 from contactopt.config import StrategyConfig
 from contactopt.contracts import ActionSpace, ScoredBatch
 from contactopt.journal import JournalView
+from contactopt.journal.arrears import horizons_at
 from contactopt.models import AmountModel, EffectModel, HarmModel, PaymentModel, ReachModel
 from contactopt.models.effect.model import Effect
 from contactopt.models.reach.attempt_history import attempt_history, recent_touches
@@ -20,7 +21,7 @@ from contactopt.policy.pools import assign_pools
 from contactopt.policy.residual import ResidualLayer
 from contactopt.policy.safety.constant import constant_scores
 from contactopt.policy.treatments import valid_treatments
-from contactopt.policy.value import action_values, discount_factor
+from contactopt.policy.value import action_values, discount_factor, window_discounts
 from contactopt.segments import stage_of
 
 __all__ = ["ScoringModels", "score_block"]
@@ -86,9 +87,12 @@ def score_block(
     cost = _unit_costs(config, actions)
     shape = reach.probability.shape
     margin = _margin(view, verdict, config)
-    discount = discount_factor(
-        config.objective.discount_rate_yearly, config.objective.horizon_days / 2
+    objective = config.objective
+    horizons = horizons_at(
+        view.journal, config, np.arange(len(amount)), np.full(len(amount), view.as_of_us)
     )
+    discount = window_discounts(objective.discount_rate_yearly, horizons)
+    longest = discount_factor(objective.discount_rate_yearly, objective.horizons.longest / 2)
     values = action_values(
         reach=reach.probability,
         reach_sd=reach.spread,
@@ -125,7 +129,7 @@ def score_block(
         creditor=_of_named_debt(view, verdict, "creditor"),
         cost=np.broadcast_to(cost, shape),
     )
-    choice = valid_treatments(view, verdict, config, actions, models.treatment, discount)
+    choice = valid_treatments(view, verdict, config, actions, models.treatment, longest)
     return ScoredBatch(
         as_of=view.as_of,
         currency=config.objective.currency,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ActionValues", "action_values", "discount_factor"]
+__all__ = ["ActionValues", "action_values", "discount_factor", "window_discounts"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +46,19 @@ def discount_factor(rate_yearly: float, days: float) -> float:
     return float((1.0 + rate_yearly) ** (-days / 365.0))
 
 
+def window_discounts(rate_yearly: float, horizon_days: Floats) -> Floats:
+    """Return the discount of money that comes in the middle of each row's window, shape (n,).
+
+    Examples
+    --------
+    >>> window_discounts(0.1, np.array([30.0, 30.0, 90.0])).round(4).tolist()
+    [0.9961, 0.9961, 0.9883]
+    """
+    # one power per length, so that rows do not depend on how many there are
+    length, at = np.unique(horizon_days, return_inverse=True)
+    return np.array([discount_factor(rate_yearly, d / 2) for d in length.tolist()])[at]
+
+
 def action_values(
     *,
     reach: Floats,
@@ -57,7 +70,7 @@ def action_values(
     margin: Floats,
     cost: Floats,
     harm: Floats,
-    discount: float = 1.0,
+    discount: float | Floats = 1.0,
 ) -> ActionValues:
     """Combine reach, effect and money into the value of each arm over waiting.
 
@@ -72,7 +85,7 @@ def action_values(
     amount : float array, shape (n,)
         Expected money given payment, strategy currency.
     margin, cost, harm : float array, shape (n, m)
-    discount : float
+    discount : float or float array, shape (n,)
         Present value of one unit of money paid within the horizon.
 
     Returns

@@ -11,6 +11,7 @@ import pandas as pd
 from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio
 from contactopt.journal import JournalView
+from contactopt.journal.arrears import lead_rows
 from contactopt.journal.debts import ENDED
 from contactopt.journal.local_time import DAY_US
 from contactopt.journal.outcome_events import REACHED_OUTCOMES
@@ -62,8 +63,7 @@ def customer_columns(view: JournalView) -> pd.DataFrame:
     rows = np.flatnonzero(late & ~over.to_numpy(dtype=bool) & ~(due <= 0))
     who = d["customer"].to_numpy(dtype=np.int64)[rows]
     days, due, balance = days[rows], due[rows], balance[rows]
-    order = np.lexsort((np.arange(len(rows)), -np.nan_to_num(days), -np.nan_to_num(due), who))
-    first = order[np.append(True, np.diff(who[order]) != 0)[: len(order)]]
+    first = lead_rows(who, rows, days, due)
     out_days, lead = np.zeros(n), np.full(n, -1, dtype=np.int64)
     out_days[who[first]], lead[who[first]] = days[first], rows[first]
     charged_off = np.append(d["charged_off_at"].notna().to_numpy(dtype=bool), False)[lead]

@@ -12,13 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from contactopt.config.sections import SegmentsConfig
+from contactopt.contracts.vocabulary import ARREARS_STAGES
 from contactopt.errors import ConfigError
+from contactopt.journal.arrears import stage_positions
 
 __all__ = ["StageSegments", "in_order", "stage_of"]
 
-#: stages in order; those between the first and the last are in arrears
-STAGES = ("current", "early", "mid", "late", "charged off", "unknown")
-_FIRST_IN_ARREARS, _CHARGED_OFF, _UNKNOWN = 1, 4, 5
+STAGES = ARREARS_STAGES
+_FIRST_IN_ARREARS, _CHARGED_OFF = 1, 4
 #: names of balance bands by how many there are
 _BANDS = {
     1: (),
@@ -230,12 +231,8 @@ class StageSegments(BaseEstimator):
             raise ConfigError(f"there can be 1 to {max(_BANDS)} balance bands")
 
     def _stages(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:
-        days = _numbers(X, "days_past_due")
-        stage = np.searchsorted([0.0, *self.stage_days], days, side="left").astype(np.int64)
-        stage = np.where(np.isnan(days), _UNKNOWN, stage)
-        if "charged_off" in X:
-            stage = np.where(X["charged_off"].to_numpy(dtype=bool), _CHARGED_OFF, stage)
-        return stage
+        charged_off = X["charged_off"].to_numpy(dtype=bool) if "charged_off" in X else False
+        return stage_positions(_numbers(X, "days_past_due"), charged_off, self.stage_days)
 
     def _bands(self, X: pd.DataFrame, stage: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         balance = _numbers(X, "balance")

@@ -277,7 +277,8 @@ class World:
         as_of : Timestamp or str, optional
             Must lie in the current day; given to make a mistake loud.
         objective : ObjectiveConfig, optional
-            Margin, horizon (at most 30 days), discount and costs of harm.
+            Margin, horizon (at most 30 days), discount and costs of harm. The truth has the one
+            ``horizon_days`` for every stage.
 
         Returns
         -------

@@ -217,7 +217,7 @@ class AfterThePlan:
         portfolio : Portfolio
             Grown since the fit.
         as_of : Timestamp or str with a zone
-            Later than the fit by the horizon and the delay of payments at least.
+            Later than the fit by the longest horizon and the delay of payments at least.
         by : sequence of str
             Columns to slice by, as they stood at each moment: stage, segment, balance_band,
             behaviour, bucket, product, age_band, channel (of the last contact in 30 days), any

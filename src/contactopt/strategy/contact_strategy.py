@@ -17,6 +17,7 @@ from contactopt.config import StrategyConfig
 from contactopt.contracts import Portfolio, ScoredBatch, check_config, check_staleness
 from contactopt.contracts.checks import as_instant, check_as_of
 from contactopt.strategy.after_the_plan import AfterThePlan
+from contactopt.strategy.bundled_config import config_of_bundle
 from contactopt.strategy.given import check_given
 from contactopt.strategy.safety import LeavesSafety
 from contactopt.strategy.telling import TellsOfCustomers
@@ -102,7 +103,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         ----------
         portfolio : Portfolio
         as_of : Timestamp or str with a zone
-            Labels use windows of ``horizon_days`` that had closed by then.
+            Labels use windows (`objective.horizons`) that had closed by then.
         progress : bool
             Show a bar over the parts.
         previous : ContactStrategy, optional
@@ -295,7 +296,7 @@ class ContactStrategy(AfterThePlan, LearnsFromPlans, LeavesSafety, TellsOfCustom
         from contactopt.segments import BehaviourSegments, StageSegments
 
         state = load_bundle(folder, kind="strategy")
-        self = cls(config=StrategyConfig.from_mapping(state["config"]))
+        self = cls(config=config_of_bundle(state))
         self.models_ = models_from_state(state["models"])
         self.policy_ = ContactPolicy.from_state(state["policy"])
         self.segments_ = StageSegments.from_state(state.get("segments"))

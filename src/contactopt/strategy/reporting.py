@@ -14,6 +14,7 @@ from contactopt.errors import ConfigError, LeakageError
 from contactopt.features import training_pairs
 from contactopt.features.training import training_instants
 from contactopt.journal import Journal, JournalView, payment_labels
+from contactopt.journal.arrears import horizons_at
 from contactopt.journal.local_time import DAY_US, to_us
 from contactopt.journal.terms import open_journal
 from contactopt.metrics import FittedBins
@@ -42,17 +43,18 @@ def report_on(
 ) -> ModelReport:
     """Return the report of `ContactStrategy.report`."""
     config, fitted_us = strategy.config, to_us(strategy.as_of_)
-    horizon = config.objective.horizon_days
+    horizons = config.objective.horizons
     journal = open_journal(portfolio, config)
     customers, instants = _moments(journal, config, instant, fitted_us, max_rows)
     if len(customers) == 0:
-        first = strategy.as_of_ + pd.Timedelta(days=horizon)
+        first = strategy.as_of_ + pd.Timedelta(days=horizons.longest)
         raise LeakageError(
             "no moment lies after the fit with a window that has closed",
             hint=f"a report needs as_of later than {first.isoformat()} (fit plus horizon, plus the "
             "delay of payments), or a strategy fitted earlier",
         )
-    labels = payment_labels(journal, customers, instants, horizon_days=horizon, as_of=instant)
+    own = horizons_at(journal, config, customers, instants)
+    labels = payment_labels(journal, customers, instants, horizon_days=own, as_of=instant)
     X = strategy.models_.features.transform(journal, customers=customers, as_of=instants)
     p = strategy.models_.payment.predict_proba(X)[:, 1]
     slices = _slices(strategy, journal, customers, instants, X, by)
@@ -70,7 +72,8 @@ def report_on(
             "moments": int(at.nunique()),
             "first_moment": f"{at.min():%Y-%m-%d}",
             "last_moment": f"{at.max():%Y-%m-%d}",
-            "horizon_days": float(horizon),
+            "horizon_days": horizons.days,
+            **({"horizon_days_by_stage": horizons.by_stage} if horizons.differ else {}),
         },
         by=slices,
         groups=journal.customer_ids[customers].astype(str),
@@ -94,10 +97,13 @@ def _expected_money(amount: Any, p: Any, X: pd.DataFrame) -> Any:
 def _moments(
     journal: Journal, config: Any, instant: pd.Timestamp, fitted_us: int, max_rows: int
 ) -> tuple[Ints, Ints]:
-    """Pairs after the fit: their windows share no day with those that were trained on."""
+    """Pairs after the fit: their windows share no day with those that were trained on.
+
+    They end where the longest window has closed, so that every stage is judged at every moment.
+    """
     asked: dict[str, Any] = {
         "step_days": config.models.training_step_days,
-        "horizon_days": config.objective.horizon_days,
+        "horizon_days": config.objective.horizons.longest,
     }
     every = training_instants(journal, instant, **asked)
     later = every[every >= fitted_us]

@@ -58,7 +58,7 @@ class TellsOfCustomers:
             One row per customer with a debt in arrears, by id; no row without one.
 
             - ``segment``: stage and balance.
-            - ``p_pay``: pays anything within the horizon, contacted as in the past.
+            - ``p_pay``: pays anything within the horizon of the stage, contacted as in the past.
             - ``self_cure``: the same when nobody makes contact.
             - ``p_roll``: is further past due, by a bucket at least, when the horizon ends; missing
               in bundles from before there was such a model.

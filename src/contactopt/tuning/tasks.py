@@ -14,6 +14,7 @@ from contactopt.config import StrategyConfig
 from contactopt.errors import ContractError
 from contactopt.features import FeaturePipeline, training_pairs
 from contactopt.journal import Journal, payment_labels
+from contactopt.journal.arrears import horizons_at
 from contactopt.journal.local_time import DAY_US
 from contactopt.metrics import log_loss
 from contactopt.models import temporal_split
@@ -58,14 +59,14 @@ def rows_of(
     """Cut the training rows of a strategy and their out-of-time folds.
 
     Training rows end one horizon before the validation period begins, so that no payment is in
-    the label of both.
+    the label of both: the longest, where stages have horizons of their own.
 
     Raises
     ------
     ContractError
         If the history is too short to have a later time.
     """
-    horizon = config.objective.horizon_days
+    horizon = config.objective.horizons.longest
     customers, instants = training_pairs(
         journal,
         as_of=as_of,
@@ -84,11 +85,12 @@ def rows_of(
     if not folds:
         raise ContractError(
             f"{len(np.unique(instants))} training instants leave no later time to tune on",
-            hint=f"tuning needs more than two horizons of history ({2 * horizon} days) before "
+            hint=f"tuning needs more than two horizons of history ({2 * horizon:g} days) before "
             "--as-of; models are fitted with their defaults until then",
         )
     features = FeaturePipeline().fit(journal, customers=customers, as_of=instants)
-    labels = payment_labels(journal, customers, instants, horizon_days=horizon, as_of=as_of)
+    own = horizons_at(journal, config, customers, instants)
+    labels = payment_labels(journal, customers, instants, horizon_days=own, as_of=as_of)
     return Rows(
         customers,
         instants,

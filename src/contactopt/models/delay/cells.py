@@ -79,7 +79,7 @@ def count_cells(rows: pd.DataFrame, codes: tuple[Ints, Ints], horizon: int) -> D
     codes : tuple of int64 arrays
         Channel and stage of each row.
     horizon : int
-        Days of the window.
+        Days of the longest window. A row is watched for ``age_days`` of its own.
 
     Notes
     -----

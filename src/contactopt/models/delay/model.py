@@ -46,7 +46,7 @@ class DelayModel(BaseEstimator):
     Parameters
     ----------
     horizon_days : int
-        Length of the window.
+        Length of the window; where rows have windows of their own, of the longest.
     prior_events : float
         First payments that a channel's, stage's or calendar day's own factor needs to count half.
     max_iterations : int
@@ -105,7 +105,8 @@ class DelayModel(BaseEstimator):
             ``channel``, ``stage``, ``decided_us``, ``age_days`` (watched so far, at most the
             horizon), ``first_delay_days`` (NaN: nothing yet). Optional: ``weight`` (inverse
             propensities, so that a channel's curve is that of all customers), ``unit`` (money
-            expected of a payer; NaN: not known), ``amount`` and ``first_amount`` (so far).
+            expected of a payer; NaN: not known), ``amount`` and ``first_amount`` (so far),
+            ``horizon_days`` (the row's own window, at most the model's).
 
         Returns
         -------
@@ -143,7 +144,7 @@ class DelayModel(BaseEstimator):
 
         Open windows hold the early ages alone: mixed in, a change of level would bend the curve.
         """
-        closed = rows[(rows["age_days"] >= self.horizon_days).to_numpy()]
+        closed = rows[self._closed(rows)]
         enough = int(closed["first_delay_days"].notna().sum()) >= _SHAPE_EVENTS
         return (closed, True) if enough else (rows, False)
 
@@ -221,7 +222,7 @@ class DelayModel(BaseEstimator):
 
     def _levels(self, rows: pd.DataFrame) -> dict[str, float]:
         """Compare the first payments of windows still open with those expected by their age."""
-        open_ = rows[(rows["age_days"] < self.horizon_days).to_numpy()]
+        open_ = rows[~self._closed(rows)]
         if open_.empty:
             return dict.fromkeys(self.channels_, 1.0)
         # everybody is at risk until he pays: expected payments are hazards up to that age
@@ -263,14 +264,15 @@ class DelayModel(BaseEstimator):
         check_is_fitted(self, "log_age_")
         age = rows["age_days"].to_numpy(dtype=np.float64)
         now = self._survival_at(rows, age)
-        end = self._survival_at(rows, np.full(len(rows), float(self.horizon_days)))
+        horizon = self._horizons(rows)
+        end = self._survival_at(rows, horizon)
         level = rows["channel"].astype(str).map(self.level_).fillna(1.0).to_numpy(dtype=np.float64)
         now, end = now**level, end**level
         amount = rows["amount"].to_numpy(dtype=np.float64)
         paid = amount > 0
-        closed = age >= self.horizon_days
+        closed = age >= horizon
         p_rest = np.where(paid | closed, 0.0, 1.0 - end / np.maximum(now, 1e-300))
-        left = np.where(closed, 0.0, self.horizon_days - age)
+        left = np.where(closed, 0.0, horizon - age)
         further = rows["first_amount"].to_numpy(dtype=np.float64) * self.further_ * left
         # a late payer has half of what is left for further payments, on average
         payer = self.money_per_payer_ * (1.0 + self.further_ * left / 2)
@@ -280,6 +282,15 @@ class DelayModel(BaseEstimator):
             {"expected": amount + rest, "p_rest": p_rest, "seen": np.clip(seen, 0.0, 1.0)},
             index=rows.index,
         )
+
+    def _horizons(self, rows: pd.DataFrame) -> Floats:
+        """Return the end of each row's window: the curve beyond it is that of other rows."""
+        if "horizon_days" in rows:
+            return rows["horizon_days"].to_numpy(dtype=np.float64)
+        return np.full(len(rows), float(self.horizon_days))
+
+    def _closed(self, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        return rows["age_days"].to_numpy(dtype=np.float64) >= self._horizons(rows)
 
     def _survival_at(self, rows: pd.DataFrame, age: Any) -> Floats:
         """Return P(unpaid at an age) of each row, by its channel, stage and day."""

@@ -16,6 +16,7 @@ from contactopt.contracts import Action, ActionSpace
 from contactopt.contracts.vocabulary import WAIT
 from contactopt.features import FeaturePipeline, training_pairs
 from contactopt.journal import Journal, payment_labels, roll_labels
+from contactopt.journal.arrears import horizons_at
 from contactopt.journal.local_time import DAY_US
 from contactopt.models.amount import AmountModel
 from contactopt.models.effect.g_estimation import FOLLOWED_DAYS
@@ -25,6 +26,8 @@ from contactopt.models.fitting.parts import (
     DAYS_PAST_DUE,
     amount_model,
     payment_model,
+    payment_signs,
+    prior_horizons,
     roll_model,
 )
 from contactopt.models.fitting.touch_models import fit_harm, fit_reach, followed_words
@@ -76,6 +79,10 @@ def fit_models(
     on_part: Callable[[str], None] = lambda _: None,
 ) -> tuple[FittedModels, dict[str, dict[str, Any]]]:
     """Fit every part on rows whose label window had closed at ``as_of``.
+
+    A row's window is that of the customer's stage at its moment. Moments end where the longest
+    window has closed: later ones would hold the stages of short windows alone, and the level of the
+    newest rows and the drift would take that mix for a change in time.
 
     Parameters
     ----------
@@ -154,7 +161,7 @@ class _Fit:
             self.journal,
             as_of=self.as_of,
             step_days=models.training_step_days,
-            horizon_days=objective.horizon_days,
+            horizon_days=objective.horizons.longest,
             max_rows=models.max_training_rows,
             random_state=self.config.random_state,
         )
@@ -167,9 +174,12 @@ class _Fit:
             self.journal,
             customers,
             instants,
-            horizon_days=self.config.objective.horizon_days,
+            horizon_days=self._horizons(customers, instants),
             as_of=self.as_of,
         )
+
+    def _horizons(self, customers: Ints, instants: Ints) -> npt.NDArray[np.float64]:
+        return horizons_at(self.journal, self.config, customers, instants)
 
     def _payment(
         self, X: pd.DataFrame, labels: pd.DataFrame, customers: Ints, instants: Ints
@@ -183,7 +193,7 @@ class _Fit:
             self.journal,
             customers,
             instants,
-            horizon_days=self.config.objective.horizon_days,
+            horizon_days=self._horizons(customers, instants),
             as_of=self.as_of,
         )
         told = (labels["mature"] & labels["at_risk"]).to_numpy(dtype=bool)
@@ -199,7 +209,11 @@ class _Fit:
         instants: Ints,
         payment: PaymentModel,
     ) -> AmountModel:
-        """Learn what payers pay, then match chance times amount to the money of all windows."""
+        """Learn what payers pay, then match chance times amount to the money of all windows.
+
+        The level of money moves from window to window: those are counted in the longest, inside
+        which no two windows of a customer are told apart.
+        """
         paid = labels["paid"].to_numpy(dtype=bool)
         money = labels["amount"].to_numpy(dtype=np.float64)
         model = amount_model(self.config)
@@ -212,7 +226,7 @@ class _Fit:
             money,
             groups=customers,
             times=instants,
-            horizon_days=self.config.objective.horizon_days,
+            horizon_days=self.config.objective.horizons.longest,
         )
 
     def _effect(
@@ -252,7 +266,7 @@ class _Fit:
         """Return how long each decision was watched and when the customer paid meanwhile."""
         delay_us = round(self.journal.delay_hours("payments") * 3.6e9)
         age = (self.view.as_of_us - delay_us - when) / DAY_US
-        watched = np.clip(age, 0.0, min(FOLLOWED_DAYS, self.config.objective.horizon_days))
+        watched = np.clip(age, 0.0, np.minimum(FOLLOWED_DAYS, self._horizons(who, when)))
         paid = payment_labels(self.journal, who, when, horizon_days=watched, as_of=self.as_of)[
             "first_delay_days"
         ].to_numpy(dtype=np.float64)
@@ -284,8 +298,9 @@ class _Fit:
             here = np.flatnonzero(fold_of[who] == fold)
             model = PaymentModel(
                 learner="lightgbm",
-                horizon_days=self.config.objective.horizon_days,
+                horizon_days=prior_horizons(self.config),
                 days_past_due=DAYS_PAST_DUE,
+                monotone=payment_signs(self.config),
                 n_folds=2,
                 max_rounds=60,
                 learning_rate=0.15,

@@ -8,10 +8,13 @@ and monthly shares that roll into a later bucket, are assumptions without a sour
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "DAY_OF_BUCKET",
     "bucket_of",
     "prior_paid_share",
     "prior_payment_rate",
@@ -26,6 +29,8 @@ Ints = npt.NDArray[np.int64]
 #: (0 days) and unknown (NaN)
 _EDGES = np.array([7.0, 30.0, 60.0, 90.0, 180.0])
 _CURRENT, _UNKNOWN = 6, 7
+#: days past due in the middle of each bucket
+DAY_OF_BUCKET = np.array([4.0, 19.0, 45.0, 75.0, 135.0, np.inf, 0.0, np.nan])
 _MONTHLY_SELF_CURE = np.array([0.60, 0.40, 0.18, 0.08, 0.04, 0.005, 0.90, 0.20])
 _PAID_SHARE = np.array([0.90, 0.80, 0.60, 0.50, 0.35, 0.15, 1.00, 0.50])
 _MONTHLY_ROLL = np.array([0.10, 0.30, 0.55, 0.65, 0.75, 0.005, 0.03, 0.25])
@@ -48,14 +53,18 @@ def bucket_of(days_past_due: Floats | None, n: int) -> Ints:
     return np.where(np.isnan(days_past_due), _UNKNOWN, bucket).astype(np.int64)
 
 
-def prior_payment_rate(horizon_days: float) -> Floats:
-    """P(pays within the horizon when waiting) per bucket, shape (8,)."""
-    return 1.0 - (1.0 - _MONTHLY_SELF_CURE) ** (horizon_days / 30.0)
+def prior_payment_rate(horizon_days: Any) -> Floats:
+    """P(pays within the horizon when waiting) per bucket, shape (8,); one horizon, or one each."""
+    return 1.0 - (1.0 - _MONTHLY_SELF_CURE) ** _months(horizon_days)
 
 
-def prior_roll_rate(horizon_days: float) -> Floats:
-    """P(rolls into a later bucket within the horizon) per bucket, shape (8,)."""
-    return 1.0 - (1.0 - _MONTHLY_ROLL) ** (horizon_days / 30.0)
+def prior_roll_rate(horizon_days: Any) -> Floats:
+    """P(rolls into a later bucket within the horizon) per bucket; shapes as for payment."""
+    return 1.0 - (1.0 - _MONTHLY_ROLL) ** _months(horizon_days)
+
+
+def _months(days: Any) -> Any:
+    return np.asarray(days, dtype=np.float64) / 30.0 if isinstance(days, list) else days / 30.0
 
 
 def prior_paid_share() -> Floats:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from contactopt.errors import ConfigError
+from contactopt.models.learners.debt_age import DAY_OF_BUCKET
 
 __all__ = ["check_settings"]
 
+_N_BUCKETS = len(DAY_OF_BUCKET)
 _LEARNERS = ("auto", "logistic", "lightgbm", "blend")
 #: setting -> least value, whether that value itself is allowed, greatest value
 _BOUNDS: dict[str, tuple[float, bool, float]] = {
@@ -36,10 +38,16 @@ def check_settings(estimator: Any) -> None:
         value = getattr(estimator, name, None)
         if value is None:
             continue
-        number = isinstance(value, int | float | np.number) and np.isfinite(float(value))
-        if not number or value < least or value > greatest or (value == least and not allowed):
+        # a list holds one horizon per bucket of days past due
+        listed = name == "horizon_days" and isinstance(value, list) and len(value) == _N_BUCKETS
+        if not all(_inside(v, least, allowed, greatest) for v in (value if listed else [value])):
             raise ConfigError(
                 f"{kind}: {name}={value!r} cannot be",
                 hint=f"give a number {'from' if allowed else 'above'} {least:g}"
                 + ("" if np.isinf(greatest) else f" to {greatest:g}"),
             )
+
+
+def _inside(value: Any, least: float, allowed: bool, greatest: float) -> bool:
+    number = isinstance(value, int | float | np.number) and np.isfinite(float(value))
+    return bool(number and least <= value <= greatest and (allowed or value > least))

@@ -29,8 +29,9 @@ class PaymentModel(OutcomeModel):
     Parameters
     ----------
     learner : {"auto", "logistic", "lightgbm", "blend"}
-    horizon_days : float
-        Window of the label; scales the prior.
+    horizon_days : float, or list of 8 floats
+        Window of the label; scales the prior. A list holds one per bucket of days past due
+        (1-7, 8-30, 31-60, 61-90, 91-180, over 180, current, not known).
     days_past_due : str, optional
         Column that holds the days past due of the customer's debt, for the prior.
     monotone : "auto", None or mapping of str to -1, 0 or 1

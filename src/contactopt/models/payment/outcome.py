@@ -60,7 +60,7 @@ class OutcomeModel(ClassifierMixin, BaseEstimator):
         self,
         *,
         learner: str = "auto",
-        horizon_days: float = 30.0,
+        horizon_days: float | list[float] = 30.0,
         days_past_due: str | None = None,
         monotone: Any = "auto",
         n_folds: int = 4,

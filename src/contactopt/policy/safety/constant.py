@@ -25,7 +25,7 @@ def constant_scores(
     margin: Floats,
     cost: Floats,
     harm: Floats,
-    discount: float,
+    discount: float | Floats,
 ) -> ActionValues:
     """Return values without differences of effect between customers and without corrections.
 

@@ -59,7 +59,9 @@ def valid_treatments(
     model : TreatmentModel, optional
         What treatments add; nothing without.
     discount : float
-        Present value of one unit of money paid within the horizon.
+        Present value of one unit of money paid within the horizon: one number, which scales what
+        all choices of a batch add. Where stages have horizons of their own it is that of the
+        longest.
 
     Returns
     -------
