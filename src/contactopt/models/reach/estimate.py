@@ -28,6 +28,7 @@ from contactopt.models.reach.hour_verdicts import hour_verdicts
 from contactopt.models.reach.logging_policy import logging_policy
 from contactopt.models.reach.priors import (
     FATIGUE,
+    MEDIA,
     N_BLOCKS,
     N_MEDIA,
     QUALITY,
@@ -110,7 +111,7 @@ def estimate(
         variances={name: f.variance for name, f in families.items()},
         slopes=shared.value[:k],
         slope_covariance=shared.covariance[:k, :k],
-        signs=signs.value,
+        signs=_lend_pressure(signs.value, some, settings.channels),
         hour_effect=verdicts,
         record={
             "propensities": policy.source,
@@ -203,6 +204,23 @@ def _sign_slopes(
     both = np.hstack([trail, X[:, :2].astype(np.float32)])
     sd = np.array([*np.full(len(FEATURES), _SIGN_SD), FATIGUE[1], _QUALITY_SD])
     return GroupSlopes(both, group, len(GROUPS), sd)
+
+
+def _lend_pressure(signs: Floats, a: Attempts, channels: dict[str, str]) -> Floats:
+    """Return slopes in which written kinds of contact that tell nothing take others' fatigue.
+
+    Nobody sees a letter being read, but who has had many contacts reads less of everything: the
+    slope of pressure on the customer is the mean of the written kinds in which reading shows.
+    """
+    group = np.array([group_of(root) for root in channels.values()], dtype=np.int64)
+    seen = np.zeros(len(GROUPS), dtype=bool)
+    seen[group[a.channel[a.told]]] = True
+    written = np.zeros(len(GROUPS), dtype=bool)
+    written[group[media_of(channels) == MEDIA.index("written")]] = True
+    out, pressure = signs.copy(), FEATURES.index("pressure on the customer")
+    if (written & seen).any():
+        out[written & ~seen, pressure] = signs[written & seen, pressure].mean()
+    return out
 
 
 def _worked(rows: Attempts) -> Floats:

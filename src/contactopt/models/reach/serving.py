@@ -10,7 +10,6 @@ import numpy.typing as npt
 from contactopt.contracts.action_space import ActionSpace
 from contactopt.errors import ConfigError
 from contactopt.models.reach.attempts import Attempts
-from contactopt.models.reach.events import UNOBSERVABLE
 from contactopt.models.reach.evidence import group_of
 from contactopt.models.reach.families import PERSONAL, media_of
 from contactopt.models.reach.persons import fit_persons
@@ -203,12 +202,7 @@ class Served:
 
     def quality_slope(self, actions: ActionSpace) -> Floats:
         """Slope per unit of point quality of each action, shape (m,)."""
-        slope = self._own_slope(actions, 1, _QUALITY)
-        if self.signs is None:
-            return slope
-        # nothing was learned of letters: their prior rate is that of an average address
-        blind = np.isin(list(self.channels.values()), UNOBSERVABLE)[self.channel_of(actions)]
-        return np.where(blind, 0.0, slope)
+        return self._own_slope(actions, 1, _QUALITY)
 
     def _own_slope(self, actions: ActionSpace, k: int, place: int) -> Floats:
         channel = self.channel_of(actions)
