@@ -248,7 +248,8 @@ def main() -> None:
     for line in absent:
         print(f"NOT THERE: {line}")
     if args.out:
-        record = {"seeds": args.seeds, "fewer_seeds": fewer, "results": results}
+        record = {"seeds": args.seeds, "threads": args.threads, "fewer_seeds": fewer}
+        record["results"] = results
         record |= {"verdict": verdict, "absent": absent}
         args.out.write_text(json.dumps(record, indent=1) + "\n")
 

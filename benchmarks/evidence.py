@@ -233,7 +233,7 @@ def bandit_rows() -> list[str]:
     rows.append(
         f"| Contextual bandit, task linear: rounds per second | {speed[ours]['rounds_per_s']:,.0f} "
         f"by the clock, {speed[ours]['rounds_per_cpu_s']:,.0f} by processor time "
-        f"(machine busy with other work); our rounds per second over theirs in one run (seeds): "
+        f"({report['threads']} threads); our rounds per second over theirs in one run (seeds): "
         f"{'; '.join(rivals)} {command}"
     )
     return rows

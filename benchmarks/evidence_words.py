@@ -145,10 +145,9 @@ SPANISH = {
     ),
     ": rounds per second |": ": rondas por segundo |",
     " by the clock, ": " por reloj, ",
-    " by processor time (machine busy with other work); our rounds per second over theirs in one "
-    "run (seeds): ": (
-        " por tiempo de procesador (máquina ocupada con otro trabajo); nuestras rondas por segundo "
-        "sobre las suyas en una misma corrida (semillas): "
+    " by processor time (": " por tiempo de procesador (",
+    "); our rounds per second over theirs in one run (seeds): ": (
+        "); nuestras rondas por segundo sobre las suyas en una misma corrida (semillas): "
     ),
     " without it; money per customer ": " sin ella; dinero por cliente ",
     " actions, ": " acciones, ",
