@@ -99,6 +99,7 @@ SPANISH = {
     " s to a certified gap of ": " s hasta una brecha certificada de ",
     "; draw ": "; sorteo ",
     " rows exceeded (": " filas excedidas (",
+    " times as fast as OR-tools PDLP (": " veces más rápido que PDLP de OR-tools (",
     " threads)": " hilos)",
     "Mask with reasons: ": "Máscara con motivos: ",
     "Simulated month in which contacts change nothing, ": (
