@@ -67,9 +67,10 @@ def speed_row() -> str:
     return (
         f"| Fit on {fit['customers']:,} customers with {fit['touches']:,} touches; rank "
         f"{rank['customers']:,} customers x {rank['actions']} actions, 100 days of history "
-        f"| fit {seconds['fit']['wall_s']:.0f} s; rank {seconds['rank']['wall_s']:.0f} s, peak "
-        f"{rank['peak_rss_gb']:.1f} GB ({report['machine']}, one run) "
-        "| `python benchmarks/bench_end_to_end.py` |"
+        f"| fit {seconds['fit']['wall_s']:.0f} s, peak {fit['peak_rss_gb']:.1f} GB; rank "
+        f"{seconds['rank']['wall_s']:.0f} s, peak {rank['peak_rss_gb']:.1f} GB "
+        f"({report['machine']}, one run) | `python benchmarks/bench_end_to_end.py "
+        f"--fit-customers {fit['customers']}` |"
     )
 
 

@@ -47,7 +47,7 @@ SPANISH = {
     " customers x ": " clientes x ",
     " actions, 100 days of history": " acciones, 100 días de historia",
     "| fit ": "| ajuste ",
-    " s; rank ": " s; plan ",
+    " GB; rank ": " GB; plan ",
     " s, peak ": " s, máximo ",
     "2 cores, one run": "2 núcleos, una corrida",
     "Simulated, same customers, channels and volume, only the hour chosen": (
