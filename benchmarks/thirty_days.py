@@ -50,11 +50,11 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from compare_policies import contact_log, fixed_rivals, response_model, rivals
+from month_rivals import UPDATE_DAYS, ByResponse, most_engaged
 from orchestration_year import attempts_of_today
 from squarecb.rival import SquareCb
 
-WARM_UP_DAYS, UPDATE_DAYS, EPSILON = 100, 5, 0.1
+WARM_UP_DAYS = 100
 CONTROL_SHARE, EXPLORATION_SHARE = 0.02, 0.03
 OURS, STILL, SQUARECB = "contactopt", "never updated", "VW squarecb"
 #: what makes a report's runs comparable
@@ -96,7 +96,8 @@ def run_policy(
     if name == "constant":  # scores of the constant policy are made where safety is on
         given = {**strategy.config.to_mapping(), "safety": {"enabled": True}}
         strategy.config = StrategyConfig.from_mapping(given)
-    rival = None if POLICIES[name] is None else ByResponse(name, seed)
+    other = POLICIES[name]
+    rival = None if other is None else ByResponse(other, seed, learns=name == "epsilon-greedy")
     if name == SQUARECB:
         rival = SquareCb(python, seed)
     config, since, spent, budget = strategy.config, world.as_of, 0.0, 0.0
@@ -188,54 +189,6 @@ def decide(name: str, strategy, batch, portfolio, capacity: pd.DataFrame, seed: 
         scores, allowed = rival.scores(strategy, portfolio, batch)
         scored = replace(batch, value=scores, lift=scores, allowed=batch.allowed & allowed)
     return rank(scored, policy=plain, capacity=capacity, pools=config.pools, random_state=seed)
-
-
-class ByResponse:
-    """Rivals of compare_policies; their response model is trained anew where they learn."""
-
-    def __init__(self, name: str, seed: int) -> None:
-        self.name, self.seed = name, seed
-        self._days, self._model = 0, None
-
-    def scores(self, strategy, portfolio, batch):
-        """Return scores and mask of a day."""
-        rival = str(POLICIES[self.name])
-        if rival in (fixed := fixed_rivals(batch)):
-            return fixed[rival]
-        learns = self.name == "epsilon-greedy" and self._days % UPDATE_DAYS == 0
-        if self._model is None or learns:
-            log = contact_log(portfolio, batch.as_of, strategy.config)
-            self._model = response_model(strategy, *log)
-        found = rivals(
-            portfolio, batch.as_of, strategy.config, batch, strategy, self.seed + self._days,
-            response=self._model,
-        )  # fmt: skip
-        self._days += 1
-        scores, allowed = found[rival]
-        if self.name != "epsilon-greedy":
-            return scores, allowed
-        rng = np.random.default_rng([self.seed + self._days, 7])
-        lucky = (rng.random(len(scores)) < EPSILON)[:, None]
-        random_scores, random_mask = found["random eligible"]
-        return np.where(lucky, random_scores, scores), np.where(lucky, random_mask, allowed)
-
-
-def most_engaged(batch, portfolio, config):
-    """Everybody by the channel and at the hour that were answered best, largest debt first."""
-    from contactopt.journal.terms import open_journal
-    from contactopt.models.reach.attempt_history import attempt_history
-
-    attempts = attempt_history(open_journal(portfolio, config).as_of(batch.as_of))
-    attempts = attempts[attempts["local_hour"].notna().to_numpy()]
-    rate = attempts.groupby(["channel", "local_hour"])["reached"].agg(["mean", "size"])
-    often = rate[rate["size"] >= 30].reset_index()
-    best = int(often["mean"].to_numpy().argmax())
-    channel, hour = often["channel"].iloc[best], int(often["local_hour"].to_numpy()[best])
-    own = np.array(
-        [a.channel == channel and a.slot_local_hour in (None, hour) for a in batch.actions]
-    )
-    debt = np.repeat(batch.amount[:, None], len(own), axis=1)
-    return replace(batch, value=debt, lift=debt, allowed=batch.allowed & own)
 
 
 def realised_cost(batch, plan, truth, capacity: pd.DataFrame, config) -> float:
