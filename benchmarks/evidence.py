@@ -285,6 +285,36 @@ def no_effect_row() -> str:
     )
 
 
+def wait_row() -> str:
+    """Tell what a larger control group lets the plan find out, with and without effect."""
+    reports = [load(f"thirty_days_large{world}.json") for world in ("", "_no_effect")]
+    told = []
+    for report in reports:
+        own = [run for run in report["runs"] if run["policy"] == "contactopt"]
+        first, last = (
+            sum(run["contacts_by_five_days"][at] for run in own) / len(own) for at in (0, -1)
+        )
+        found = [run["control"] for run in own]
+        promised, realised = (
+            sum(control[name] for control in found) / len(found)
+            for name in ("promised", "realised")
+        )
+        half = 1.96 * sum(control["error"] ** 2 for control in found) ** 0.5 / len(found)
+        told.append(
+            f"{first:.2f} contacts per customer and day at first, {last:.2f} in the last five "
+            f"days, lift promised {promised:.1%} of a payer's money, found {realised:.1%} ± "
+            f"{half:.1%}"
+        )
+    report = reports[0]
+    share, n = report["control_share"], len({run["seed"] for run in report["runs"]})
+    return (
+        f"| Simulated month, {report['customers']:,} customers, {share:.0%} of them control, {n} "
+        f"worlds each | where contacts help {told[0]}; where they change nothing {told[1]} "
+        f"| `python benchmarks/thirty_days.py --customers {report['customers']} --control-share "
+        f"{share:g} --seeds {n} --only contactopt [--no-effect]` |"
+    )
+
+
 def preset_rows() -> list[str]:
     """Tell whether probabilities and money are right where the truth is known, seed by seed."""
     report = load("models_in_simulation.json")
@@ -338,9 +368,9 @@ def text() -> str:
     """Return the table in Markdown."""
     head = ["| what | figure | command |", "|---|---|---|"]
     rows = [
-        *policy_rows(), month_row(), no_effect_row(), loop_row(), *hour_rows(), credit_row(),
-        *model_rows(), *preset_rows(), choice_row(), replay_row(), lawful_row(), draw_row(),
-        year_row(), *bandit_rows(), allocation_row(), mask_row(), speed_row(),
+        *policy_rows(), month_row(), no_effect_row(), wait_row(), loop_row(), *hour_rows(),
+        credit_row(), *model_rows(), *preset_rows(), choice_row(), replay_row(), lawful_row(),
+        draw_row(), year_row(), *bandit_rows(), allocation_row(), mask_row(), speed_row(),
     ]  # fmt: skip
     return "\n".join([START, *head, *rows, END])
 

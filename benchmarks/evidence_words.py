@@ -109,6 +109,12 @@ SPANISH = {
     " (ours less it ": " (el nuestro menos ella ",
     " in the first five days, ": " en los primeros cinco días, ",
     " in the last; net money ": " en los últimos; dinero neto ",
+    " of them control, ": " de ellos de control, ",
+    " worlds each | where contacts help ": " mundos de cada clase | donde los contactos ayudan ",
+    "; where they change nothing ": "; donde no cambian nada ",
+    " contacts per customer and day at first, ": " contactos por cliente y día al principio, ",
+    " in the last five days, lift promised ": " en los últimos cinco días, aporte prometido ",
+    " of a payer's money, found ": " del dinero de un pagador, hallado ",
     "Simulated month, ": "Mes simulado, ",
     " customers: net money per customer, all payments counted": (
         " clientes: dinero neto por cliente, con todos los pagos"

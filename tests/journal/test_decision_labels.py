@@ -148,3 +148,13 @@ def test_money_counts_once_and_reversals_in_the_period_they_are_known() -> None:
 def test_empty_tables_have_no_money() -> None:
     view = journal({}).as_of(at("03-25"))
     assert money_ledger(view, since=at("03-01")).empty
+
+
+def test_a_window_is_watched_only_as_far_as_payments_are_known():
+    paid = payment("p1", at("03-29 12:00"), 50.0)
+    tables = {"payments": frame(paid).drop(columns="recorded_at", errors="ignore")}
+    late = journal(tables, data_delay={"payments": 48.0})
+    for as_of, age, mature in (("03-31 12:00", 28.0, False), ("04-02 12:00", 30.0, True)):
+        labels = decision_labels(late.as_of(at(as_of)), frame(decision()), horizon_days=30)
+        assert labels["age_days"].tolist() == [age]
+        assert labels["mature"].tolist() == [mature]

@@ -181,3 +181,62 @@ def test_decisions_still_being_watched_are_used_for_as_long_as_they_were():
     effect, error = raw(rows)
     assert (np.abs(effect - [0.8, 0.2]) < 3 * error).all()
     assert (error < 0.4).all()
+
+
+def one_decision_each(horizon: float, *, n: int = 20_000, seed: int = 0) -> pd.DataFrame:
+    """Return decisions of which each has a window of `horizon` days; a text adds 0.5 logits to it.
+
+    What a contact adds comes with a half-life of four days, all of it inside the window.
+    """
+    rng = np.random.default_rng(seed)
+    p, waits = 0.2, rng.random(n) < 0.5
+    after = rng.exponential(-horizon / np.log1p(-p), n)
+    after[after > horizon] = np.inf
+    added = (expit(logit(p) + 0.5) - p) / (1 - p)
+    moved = ~waits & np.isinf(after) & (rng.random(n) < added)
+    inside = 1 - 0.5 ** (horizon / HALF_LIFE)
+    come = -HALF_LIFE * np.log2(1 - rng.random(n) * inside)
+    after = np.where(moved, come, after)
+    watched = min(FOLLOWED_DAYS, horizon)
+    return pd.DataFrame(
+        {
+            "customer": np.arange(n),
+            "channel": np.where(waits, "wait", "sms"),
+            "p_wait": p,
+            "reach": 1.0,
+            "decided_day": 0.0,
+            "watched_days": watched,
+            "paid_after_days": np.where(after <= watched, after, np.nan),
+            "horizon_days": horizon,
+        }
+    )
+
+
+def lone_text(rows: pd.DataFrame) -> float:
+    return lone_contacts(
+        rows, {"sms": "sms"}, weight=np.full(len(rows), 2.0), start=np.zeros(1), largest_weight=20.0
+    ).effect[0]
+
+
+@pytest.mark.parametrize("horizon", [3.0, 7.0, 30.0])
+def test_short_windows_do_not_overstate_what_a_contact_adds_within_them(horizon):
+    found = lone_text(one_decision_each(horizon))
+    assert 0.4 < found < 0.75
+    if horizon < 10:
+        whole = lone_text(one_decision_each(horizon).drop(columns="horizon_days"))
+        assert whole > 1.3 * found
+
+
+def test_windows_of_several_lengths_share_one_effect():
+    short, long = one_decision_each(3.0), one_decision_each(30.0, seed=1)
+    rows = pd.concat([short, long.assign(customer=long["customer"] + 10**6)], ignore_index=True)
+    assert 0.4 < lone_text(rows) < 0.75
+
+
+def test_a_letter_that_arrives_after_its_window_says_nothing():
+    rows = one_decision_each(3.0).replace({"channel": {"sms": "letter"}})
+    found = lone_contacts(
+        rows, {"letter": "letter"}, weight=np.full(len(rows), 2.0), start=np.zeros(1),
+        largest_weight=20.0,
+    )  # fmt: skip
+    assert np.isnan(found.effect).all()

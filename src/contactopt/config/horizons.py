@@ -62,7 +62,7 @@ class Horizons:
 
     @property
     def longest(self) -> float:
-        """Days after which every window has closed."""
+        """Days after which every window has closed, those of stages that are never planned too."""
         return max(self.by_stage.get(name, self.days) for name in ARREARS_STAGES)
 
     def of(self, stages: Any) -> Floats:

@@ -65,9 +65,10 @@ def decision_labels(
         In the order of the rows given: ``customer`` (code, -1 where the view does not know the
         id), ``decided_us``, ``state`` (`DECISION_STATES`), ``paid``, ``amount`` and
         ``amount_discounted`` (net of reversals known by now), ``n_payments``,
-        ``first_delay_days``, ``age_days`` (at most the row's horizon), ``mature`` (the window has
-        closed), ``cost`` (of touches that bear the id), ``complaints``, ``opt_outs``,
-        ``promises`` (touches with that outcome that bear the id). Empty input: no rows.
+        ``first_delay_days``, ``age_days`` (as far as payments are known, at most the row's
+        horizon), ``mature`` (the window has closed), ``cost`` (of touches that bear the id),
+        ``complaints``, ``opt_outs``, ``promises`` (touches with that outcome that bear the id).
+        Empty input: no rows.
 
     Raises
     ------
@@ -90,7 +91,9 @@ def decision_labels(
     columns: dict[str, Any] = {"customer": customer, "decided_us": decided}
     for name in labels.columns:
         columns[name] = _spread(labels[name].to_numpy(), known, len(frame))
-    columns["age_days"] = np.clip((view.as_of_us - decided) / DAY_US, 0.0, horizon)
+    # payments of the last hours may not be known yet: windows are watched until they are
+    seen_us = view.as_of_us - round(view.journal.delay_hours("payments") * 3.6e9)
+    columns["age_days"] = np.clip((seen_us - decided) / DAY_US, 0.0, horizon)
     columns |= _touched(view, frame, decided)
     return pd.DataFrame(columns)
 

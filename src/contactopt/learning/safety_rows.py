@@ -32,8 +32,8 @@ def safety_evidence(
 ) -> SafetyEvidence:
     """Gather the decisions after the models' fit whose window has closed.
 
-    A batch counts as a whole, once its longest window has closed: until then the stages of short
-    windows alone would say who is better.
+    A batch counts as a whole, once its longest window has closed and its payments are known: until
+    then the stages of short windows alone would say who is better.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def safety_evidence(
         that was missing in one of the batches is missing.
     """
     found: list[dict[str, Any]] = []
-    horizon = pd.Timedelta(days=config.objective.horizons.longest)
+    delay = pd.Timedelta(hours=view.journal.delay_hours("payments"))
+    horizon = pd.Timedelta(days=config.objective.horizons.longest) + delay
     for batch_id in () if log is None else log.batch_ids:
         assert log is not None
         facts = log.facts(batch_id)

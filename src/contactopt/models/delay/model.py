@@ -36,8 +36,6 @@ Ints = npt.NDArray[np.int64]
 _NEEDED = ("channel", "stage", "decided_us", "age_days", "first_delay_days")
 #: expected first payments that the newest windows need to outweigh the level of all
 _LEVEL_EVENTS = 10.0
-#: first payments in closed windows from which the curve is shaped by them alone
-_SHAPE_EVENTS = 100
 
 
 class DelayModel(BaseEstimator):
@@ -138,15 +136,6 @@ class DelayModel(BaseEstimator):
         return self
 
     # ---- fitting ---------------------------------------------------------------------------
-
-    def _shaping(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-        """Return the rows that shape the curve, and whether open windows only set its level.
-
-        Open windows hold the early ages alone: mixed in, a change of level would bend the curve.
-        """
-        closed = rows[self._closed(rows)]
-        enough = int(closed["first_delay_days"].notna().sum()) >= _SHAPE_EVENTS
-        return (closed, True) if enough else (rows, False)
 
     def _codes(self, rows: pd.DataFrame) -> tuple[Ints, Ints]:
         """Return channel and stage codes; unknown words get the population's row."""

@@ -85,7 +85,7 @@ def decision_sequence(decisions: pd.DataFrame | None) -> pd.DataFrame | None:
     rows = decisions.reset_index(drop=True)
     if "holdout" in rows:
         rows = rows[~rows["holdout"].fillna(False).astype(bool)]
-    known = [c for c in (*_COLUMNS, "hour", *SEQUENCE_COLUMNS) if c in rows]
+    known = [c for c in (*_COLUMNS, "hour", "horizon_days", *SEQUENCE_COLUMNS) if c in rows]
     first = ["customer", "decided_day"]
     return rows[known].sort_values([*first, *(c for c in known if c not in first)], kind="stable")
 

@@ -9,10 +9,11 @@ compared, and both are the same unknowns. With dN the first payment after decisi
 days (a payment or the end of the window ends it), intensity per day lambda when waiting, and for
 contact j at or after i the promise g_j(e) = reach_j [sigma(logit p_j + e) - p_j],
 
-    R_i(a, e) = dN_i - a lambda_i T_i - sum_j g_j(e_c(j)) S(T_i - (t_j - t_i))
+    R_i(a, e) = dN_i - a lambda_i T_i - sum_j g_j(e_c(j)) S(T_i - (t_j - t_i)) / S(H_j)
     sum_i w_i 1[A_i = c] R_i(a, e) = 0      for waiting and for every channel c
 
-S is the share of what a contact adds that has come after so many days. Decisions without a choice
+S is the share of what a contact adds that has come after so many days; p_j and g_j are those of its
+window of H_j days. Decisions without a choice
 (propensity 1) are compared with nothing; they are among the later contacts all the same. No label
 is cut at a contact and no row is left out because of one. As in `drawn_contrast` the drawn action
 is the treatment, the model of waiting is a control variate, and covariances are clustered by
@@ -84,7 +85,8 @@ def lone_contacts(
     ----------
     rows : DataFrame, shape (n, ...)
         Every decision of the customers there are, in a fixed order: ``customer`` (int),
-        ``channel``, ``p_wait``, ``reach`` and `SEQUENCE_COLUMNS`.
+        ``channel``, ``p_wait``, ``reach`` and `SEQUENCE_COLUMNS`; optional ``horizon_days``, the
+        window of ``p_wait`` (missing: as long as a contact has effects).
     channels : dict of str to str
         The m channels, and the contract's channel that each follows.
     weight : float array, shape (n,)
@@ -115,14 +117,19 @@ def lone_contacts(
     if not speaks(y[play][waits[play]]):
         return nothing
     promising = (arm >= 0) & ~np.isnan(p) & (reach > 0)
-    named = [c for c in range(m) if speaks(y[play][(arm[play] == c) & promising[play]])]
     cluster = np.unique(rows["customer"].to_numpy(), return_inverse=True)[1].ravel()
     day = rows["decided_day"].to_numpy(dtype=np.float64)
-    pairs = _later_contacts(cluster, day, T, play, promising, arm, list(channels.values()))
+    horizon = _horizons(rows)
+    pairs = _later_contacts(cluster, day, T, horizon, play, promising, arm, [*channels.values()])
+    # a contact that arrives after the window says nothing inside it
+    heard = np.bincount(arm[pairs.contact], weights=pairs.share, minlength=m) > 0
+    named = [
+        c for c in range(m) if heard[c] and speaks(y[play][(arm[play] == c) & promising[play]])
+    ]
     w, _ = clipped_weights(weight[play], arm[play], m, largest_weight)
     moments = _Moments(
         y=y[play],
-        base=-np.log1p(-p[play]) * T[play],
+        base=-np.log1p(-p[play]) * (T / np.where(np.isinf(horizon), 1.0, horizon))[play],
         instrument=np.column_stack([w * (arm[play] == c) for c in (-1, *named)]),
         pairs=pairs,
         z=np.where(promising, logit(np.nan_to_num(p, nan=0.5)), 0.0)[pairs.contact],
@@ -133,9 +140,16 @@ def lone_contacts(
     return _solved(moments, start, cluster[play], m)
 
 
+def _horizons(rows: pd.DataFrame) -> Floats:
+    """Return the days of each decision's window, without end where they are not told."""
+    if "horizon_days" not in rows:
+        return np.full(len(rows), np.inf)
+    return rows["horizon_days"].to_numpy(dtype=np.float64)
+
+
 def _later_contacts(
-    customer: Ints, day: Floats, T: Floats, play: Ints, promising: npt.NDArray[np.bool_],
-    arm: Ints, roots: list[str],
+    customer: Ints, day: Floats, T: Floats, horizon: Floats, play: Ints,
+    promising: npt.NDArray[np.bool_], arm: Ints, roots: list[str],
 ) -> _Pairs:  # fmt: skip
     """Pair each decision in play with its own contact and those of its T days, in a fixed order."""
     place = np.full(len(day), -1, dtype=np.int64)
@@ -155,8 +169,14 @@ def _later_contacts(
     row, contact = np.concatenate(row), np.concatenate(contact)
     arrives = np.array([_ARRIVES_AFTER_DAYS.get(root, 0.0) for root in roots])[arm[contact]]
     left = T[play[row]] - (day[contact] - day[play[row]]) - arrives
-    share = -np.expm1(-np.log(2.0) / _HALF_LIFE_DAYS * np.maximum(left, 0.0))
+    whole = _come(horizon[contact] - arrives)
+    share = np.divide(_come(left), whole, out=np.zeros(len(left)), where=whole > 0)
     return _Pairs(row, contact, share)
+
+
+def _come(days: Floats) -> Floats:
+    """Return the share of what a contact adds that has come so many days after it arrived."""
+    return -np.expm1(-np.log(2.0) / _HALF_LIFE_DAYS * np.maximum(days, 0.0))
 
 
 class _Moments(NamedTuple):

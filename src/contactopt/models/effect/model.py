@@ -176,6 +176,7 @@ class EffectModel(BaseEstimator):
         ``hour`` (of the drawn action) and ``holdout``. Control customers are left out.
         With `g_estimation.SEQUENCE_COLUMNS`, of all decisions (``paid`` missing where the window
         is open), the effect is that of a contact that no other follows; without them, of one step.
+        ``horizon_days`` then says for how long ``p_wait`` looks ahead, row by row.
         """
         self.channels_ = known_channels(self.like)
         for name in ("arms_", "uplift_", "wait_", "by_customer_", "wait_shift_"):

@@ -245,7 +245,8 @@ class _Fit:
         who = decisions["customer"].to_numpy(dtype=np.int64)
         when = decisions["decided_us"].to_numpy(dtype=np.int64)
         told = self._labels(who, when)
-        mature = told["mature"].to_numpy(dtype=bool)
+        # as moments do, decisions end where the longest window has closed
+        mature = told["mature"].to_numpy(dtype=bool) & (when <= self._last_closed())
         at = features.transform(self.journal, customers=who, as_of=when)
         rows = pd.DataFrame(
             {
@@ -262,15 +263,26 @@ class _Fit:
         )
         return model.fit(rows, features=at)
 
+    def _last_closed(self) -> int:
+        """Return the newest moment whose window has closed whatever the stage, microseconds UTC."""
+        longest = round(self.config.objective.horizons.longest * DAY_US)
+        return self.view.as_of_us - longest - round(self.journal.delay_hours("payments") * 3.6e9)
+
     def _followed(self, who: Ints, when: Ints) -> dict[str, npt.NDArray[np.float64]]:
         """Return how long each decision was watched and when the customer paid meanwhile."""
         delay_us = round(self.journal.delay_hours("payments") * 3.6e9)
         age = (self.view.as_of_us - delay_us - when) / DAY_US
-        watched = np.clip(age, 0.0, np.minimum(FOLLOWED_DAYS, self._horizons(who, when)))
+        horizon = self._horizons(who, when)
+        watched = np.clip(age, 0.0, np.minimum(FOLLOWED_DAYS, horizon))
         paid = payment_labels(self.journal, who, when, horizon_days=watched, as_of=self.as_of)[
             "first_delay_days"
         ].to_numpy(dtype=np.float64)
-        return {"decided_day": when / DAY_US, "watched_days": watched, "paid_after_days": paid}
+        return {
+            "decided_day": when / DAY_US,
+            "watched_days": watched,
+            "paid_after_days": paid,
+            "horizon_days": horizon,
+        }
 
     def _known_decisions(self) -> pd.DataFrame:
         """Decisions with a propensity, at most ``max_training_rows`` of them."""

@@ -210,16 +210,23 @@ def _lend_pressure(signs: Floats, a: Attempts, channels: dict[str, str]) -> Floa
     """Return slopes in which written kinds of contact that tell nothing take others' fatigue.
 
     Nobody sees a letter being read, but who has had many contacts reads less of everything: the
-    slope of pressure on the customer is the mean of the written kinds in which reading shows.
+    slope of pressure on the customer is that of the written kinds in which reading shows, by their
+    attempts. Where one kind is all there is, the two pressures are one and their slopes are added.
+    A slope above 0 is not lent: it tells whom the incumbent wrote to, not that contacts wake.
     """
     group = np.array([group_of(root) for root in channels.values()], dtype=np.int64)
-    seen = np.zeros(len(GROUPS), dtype=bool)
-    seen[group[a.channel[a.told]]] = True
+    attempts = np.bincount(group[a.channel[a.told]], minlength=len(GROUPS)).astype(np.float64)
     written = np.zeros(len(GROUPS), dtype=bool)
     written[group[media_of(channels) == MEDIA.index("written")]] = True
-    out, pressure = signs.copy(), FEATURES.index("pressure on the customer")
-    if (written & seen).any():
-        out[written & ~seen, pressure] = signs[written & seen, pressure].mean()
+    pressure = FEATURES.index("pressure on the customer")
+    own = FEATURES.index("pressure through the channel group")
+    out, telling = signs.copy(), written & (attempts > 0)
+    if telling.any():
+        slope = signs[telling, pressure]
+        if (attempts > 0).sum() == 1:
+            slope = slope + signs[telling, own]
+        lent = float(np.average(slope, weights=attempts[telling]))
+        out[written & ~telling, pressure] = min(lent, 0.0)
     return out
 
 

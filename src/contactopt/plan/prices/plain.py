@@ -26,6 +26,8 @@ _TAUS = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
 _SAMPLES = (4_000, 24_000)
 #: largest violation of a row, as a share of it, with which the next lower smoothing may begin
 _SOLVED = 1e-3
+#: how often yesterday's prices are given more smoothing before the search begins anew
+_CLIMBS = 2
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def solve_plain(
     elif start is not None:
         solver.narrow = True
         at = int(np.argmin(np.abs(np.log(np.array(_TAUS) / max(smoothing, _TAUS[-1])))))
-        found = _settle(solver, start, at, target_gap)
+        found = _settle(solver, start, at, target_gap, climbs=_CLIMBS)
     if found is None or found[0].residual > _SOLVED:
         solver.narrow = False
         found = _from_nothing(solver, target_gap)
@@ -130,17 +132,20 @@ def _from_nothing(solver: Solver, target_gap: float) -> tuple[Evaluation, float]
     return _settle(solver, start, at, target_gap)
 
 
-def _settle(solver: Solver, start: Floats, at: int, target_gap: float) -> tuple[Evaluation, float]:
+def _settle(
+    solver: Solver, start: Floats, at: int, target_gap: float, *, climbs: int = len(_TAUS)
+) -> tuple[Evaluation, float]:
     """Walk down from a tau at which given prices are thought to be near, from higher ones if not.
 
     Prices of a sample or of yesterday may lie too far off for little smoothing: where steps crawl,
     ten times as much of it leads there.
     """
-    while True:
-        found = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
-        if found[0].residual <= _SOLVED or at == 0:
-            return found
-        start, at = found[0].prices, at - 1
+    found = _walk(solver, start, _TAUS[at:], target_gap, 1e-6)
+    for higher in range(at - 1, max(at - climbs, 0) - 1, -1):
+        if found[0].residual <= _SOLVED:
+            break
+        found = _walk(solver, found[0].prices, _TAUS[higher:], target_gap, 1e-6)
+    return found
 
 
 def _walk(
