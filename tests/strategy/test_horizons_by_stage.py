@@ -332,6 +332,19 @@ def test_who_leads_is_judged_by_batches_whose_longest_window_has_closed(loop: Lo
     assert len(found) == ((rows["age"] >= 5) & ~rows["holdout"]).sum() > 0
 
 
+def test_a_batch_is_not_judged_before_its_payments_are_known(loop: Loop) -> None:
+    mapping = loop.strategy.config.to_mapping()
+    mapping["objective"] |= {"horizon_days": 4, "horizon_days_by_stage": {"early": 3}}
+    mapping["data_delay"] = {**mapping["data_delay"], "payments": 24}
+    config = StrategyConfig.from_mapping(mapping)
+    view = open_journal(loop.portfolio, config).as_of(loop.as_of)
+    found = safety_evidence(read_decisions(loop.log), view, config, since=loop.strategy.as_of_)
+    rows = logged(loop)
+    # early windows of batches between four and five days of age are closed, the others' are not
+    assert (rows["age"].between(4, 5, inclusive="left") & (rows["stage"] == "early")).any()
+    assert len(found) == ((rows["age"] >= 5) & ~rows["holdout"]).sum() > 0
+
+
 def test_the_truth_of_a_world_has_one_horizon(loop: Loop) -> None:
     world = World("mixed", n_customers=30, random_state=5, n_days=70).run(60)
     actions = loop.strategy.config.action_space

@@ -174,9 +174,8 @@ class EffectModel(BaseEstimator):
         (of the drawn action), ``paid`` (0/1), ``p_wait`` (P(pays), out of fold), ``reach``
         (probability that the drawn action reaches; ignored for wait), ``customer``, and if known
         ``hour`` (of the drawn action) and ``holdout``. Control customers are left out.
-        With `g_estimation.SEQUENCE_COLUMNS`, of all decisions (``paid`` missing where the window
-        is open), the effect is that of a contact that no other follows; without them, of one step.
-        ``horizon_days`` then says for how long ``p_wait`` looks ahead, row by row.
+        With `g_estimation.SEQUENCE_COLUMNS`, of all decisions (``paid`` missing in open windows of
+        ``horizon_days``), the effect is that of a contact that no other follows; else of one step.
         """
         self.channels_ = known_channels(self.like)
         for name in ("arms_", "uplift_", "wait_", "by_customer_", "wait_shift_"):
