@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from lived_days import live
 from sklearn.exceptions import NotFittedError
 
 import contactopt as co
 from contactopt.config import StrategyConfig
 from contactopt.errors import ContractError, LeakageError
-from contactopt.simulation import World, capacity_table, strategy_mapping
+from contactopt.simulation import World, strategy_mapping
 
 N_DAYS, N_CUSTOMERS = 4, 140
 
@@ -27,13 +28,6 @@ class Loop(NamedTuple):
     log: Path
     portfolio: co.Portfolio
     as_of: pd.Timestamp
-
-
-def today(plan: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the contacts of the batch's own day, as the world takes them."""
-    start = plan["slot_start"].fillna(as_of)
-    own = plan[(start < as_of.normalize() + pd.Timedelta(days=1)).to_numpy()]
-    return own[["customer_id", "channel", "slot_local_hour", "decision_id", "contact_point_id"]]
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +45,7 @@ def loop(tmp_path_factory) -> Loop:
     )
     strategy = co.ContactStrategy(config=config).fit(world.portfolio(), as_of=world.as_of)
     strategy.save(folder / "bundle")
-    for k in range(N_DAYS):
-        as_of = world.as_of
-        plan = strategy.rank(
-            world.portfolio(),
-            as_of=as_of,
-            capacity=capacity_table(N_CUSTOMERS, as_of.date()),
-            random_state=k,
-        )
-        plan.write(folder / "log")
-        world.step(world.day, today(plan.to_frame(), as_of))
+    live(world, strategy, folder / "log", N_DAYS)
     return Loop(folder / "bundle", folder / "log", world.portfolio(), world.as_of)
 
 

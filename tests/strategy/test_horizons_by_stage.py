@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from lived_days import live
 
 import contactopt as co
 from contactopt.config import StrategyConfig
@@ -260,22 +261,7 @@ def loop(tmp_path_factory) -> Loop:
          "safety": True}
     )  # fmt: skip
     strategy = co.ContactStrategy(config=settings).fit(world.portfolio(), as_of=world.as_of)
-    for k in range(N_DAYS):
-        as_of = world.as_of
-        plan = strategy.rank(
-            world.portfolio(),
-            as_of=as_of,
-            capacity=capacity_table(N_CUSTOMERS, as_of.date()),
-            random_state=k,
-        )
-        plan.write(folder / "log")
-        frame = plan.to_frame()
-        start = frame["slot_start"].fillna(as_of)
-        own = frame[(start < as_of.normalize() + pd.Timedelta(days=1)).to_numpy()]
-        world.step(
-            world.day,
-            own[["customer_id", "channel", "slot_local_hour", "decision_id", "contact_point_id"]],
-        )
+    live(world, strategy, folder / "log", N_DAYS)
     return Loop(strategy, folder / "log", world.portfolio(), world.as_of)
 
 
